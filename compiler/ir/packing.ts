@@ -1,0 +1,29 @@
+/**
+ * How the elements of one stored tensor lie in its bytes. A packing names axes of the tensor, so the same tensor may be
+ * packed differently per target; the numbers it stands for never change. Weights are packed once, when loaded.
+ */
+export type Packing =
+  /** Row-major in `order` (outermost first). */
+  | { readonly kind: 'dense'; readonly order: readonly string[] }
+  /**
+   * Panels of `width` neighbours along `lanes`, interleaved innermost: element (.., r, .., k) of order [.., r, .., k]
+   * lies at ((.. * ceil(R / width) + floor(r / width)) .. * K + k) * width + r mod width. A vector load yields `width`
+   * rows at one k. The last panel is padded with zeros.
+   */
+  | { readonly kind: 'panel'; readonly order: readonly string[]; readonly lanes: string; readonly width: number }
+  /**
+   * 4-bit codes with one bf16 scale per `group` elements along the last axis of `order`, value = (code - 8) * scale.
+   * `order` = [.., lanes, along]. Per `width` rows of `lanes` and `group` (a multiple of 8) of `along`, one block:
+   * (group / 8) * width u32 words, word j * width + r holding elements 8j .. 8j+7 of row r (element i at bits 4i), then
+   * `width` bf16 scales. Rows and elements beyond the extents have code 8 and scale 0.
+   * With width 8 and group 32 a block is 144 bytes, u32-aligned.
+   */
+  | { readonly kind: 'int4'; readonly order: readonly string[]; readonly lanes: string; readonly width: number; readonly group: number };
+
+export function printPacking(p: Packing): string {
+  switch (p.kind) {
+    case 'dense': return `dense[${p.order.join(', ')}]`;
+    case 'panel': return `panel[${p.order.join(', ')}; ${p.lanes} by ${p.width}]`;
+    case 'int4': return `int4[${p.order.join(', ')}; ${p.lanes} by ${p.width}, group ${p.group}]`;
+  }
+}

@@ -93,7 +93,8 @@ export function divide(a: Affine, divisor: number, bind: Bind): Affine {
     const reduced = { terms: rest.terms.map((t) => ({ atom: t.atom, factor: t.factor / common })), constant: Math.floor(rest.constant / common) };
     return add(quotient, divide(reduced, divisor / common, bind));
   }
-  const text = min >= 0 ? `${parenthesised(rest)} / ${divisor}` : `floor_divide(${affineText(rest)}, ${divisor})`;
+  const text = min >= 0 ? `${parenthesised(rest)} / ${divisor}`
+    : Number.isInteger(Math.log2(divisor)) ? `${parenthesised(rest)} >> ${Math.log2(divisor)}u` : `floor_divide(${affineText(rest)}, ${divisor})`;
   return add(quotient, ofAtom(bind(text, Math.floor(min / divisor), Math.floor(max / divisor), levelOf(rest))));
 }
 
@@ -103,7 +104,8 @@ export function modulo(a: Affine, divisor: number, bind: Bind): Affine {
   const { rest } = splitBy(a, divisor);
   const { min, max } = rangeOf(rest);
   if (min >= 0 && max < divisor) return rest;
-  const text = min >= 0 ? `${parenthesised(rest)} % ${divisor}` : `floor_mod(${affineText(rest)}, ${divisor})`;
+  const text = min >= 0 ? `${parenthesised(rest)} % ${divisor}`
+    : Number.isInteger(Math.log2(divisor)) ? `${parenthesised(rest)} & ${divisor - 1}` : `floor_mod(${affineText(rest)}, ${divisor})`;
   return ofAtom(bind(text, 0, divisor - 1, levelOf(rest)));
 }
 

@@ -45,7 +45,7 @@ export class Scope {
     return name;
   }
 
-  readonly bind: Bind = (text, min, max, level): Atom => ({ text: this.name({ text, level }, 'i'), min, max, level });
+  readonly bind: Bind = (text, min, max, level): Atom => ({ text: this.name({ text, level }, 'at'), min, max, level });
 
   /**
    * The text of an index, with the part that inner loops do not change named outside of them.
@@ -58,7 +58,7 @@ export class Scope {
     const part: Affine = { terms: lower, constant: 0 };
     const { min, max } = rangeOf(part);
     const inner = this.index(part);
-    const named = ofAtom({ text: this.name(inner, 'i'), min, max, level: inner.level });
+    const named = ofAtom({ text: this.name(inner, 'at'), min, max, level: inner.level });
     return { text: affineText(add(add(named, { terms: upper, constant: 0 }), constant(a.constant))), level: top };
   }
 

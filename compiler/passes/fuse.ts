@@ -24,7 +24,10 @@ interface UnitBase { readonly roots: readonly ValueId[]; readonly needs: Readonl
 export type KernelUnit =
   | (UnitBase & { readonly form: 'rows' | 'contract' | 'attend' | 'scan' | 'window' })
   | (UnitBase & { readonly form: 'grouped'; readonly ids: ValueId; readonly experts: number });
-export type FusedUnit = KernelUnit | (UnitBase & { readonly form: 'repeat' | 'collective'; readonly node: Node });
+export type FusedUnit =
+  | KernelUnit
+  | (UnitBase & { readonly form: 'repeat'; readonly node: Node & { op: 'repeat' } })
+  | (UnitBase & { readonly form: 'collective'; readonly node: Node });
 
 const collectives: ReadonlySet<Node['op']> = new Set(['all_reduce', 'all_gather', 'reduce_scatter']);
 

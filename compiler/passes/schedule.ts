@@ -69,7 +69,8 @@ function scheduleLevel(entry: Entry, graph: Graph, given: ReadonlyMap<ValueId, S
     const source = sourceTensor(entry, node, result.id, stored);
     if (source) stored.set(result.id, source);
     else if (kept.has(result.id)) {
-      const type = { dtype: result.type.dtype, axes: storageOrder(result.type.axes) };
+      const stacked = node.op === 'repeat' && node.results.indexOf(result) >= node.carries;
+      const type = { dtype: result.type.dtype, axes: stacked ? result.type.axes : storageOrder(result.type.axes) };
       const tensor = place(result.id, type) ?? { kind: 'value', name: `${graph.name}.${result.id}`, ...type };
       stored.set(result.id, { tensor: add(entry, tensor), ...type });
     }
@@ -123,7 +124,7 @@ class LevelScheduler {
 
   run(units: readonly FusedUnit[]): LaunchStep[] {
     for (const unit of units) {
-      if (unit.form === 'repeat') this.repeat(unit.node as Node & { op: 'repeat' });
+      if (unit.form === 'repeat') this.repeat(unit.node);
       else if (unit.form === 'collective') this.collective(unit.node);
       else this.kernel(unit);
     }

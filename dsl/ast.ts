@@ -272,8 +272,8 @@ export type Expr =
   | { readonly kind: 'match'; readonly subject: Expr; readonly arms: readonly MatchArm[]; readonly span: Span }
   | { readonly kind: 'call'; readonly callee: Expr; readonly args: readonly Argument[]; readonly span: Span }
   | { readonly kind: 'member'; readonly object: Expr; readonly name: Identifier; readonly span: Span }
-  /** `s[ids]` gathers, `q[last 64]` and `q[first 16]` slice, `table[i]` indexes. */
-  | { readonly kind: 'index'; readonly object: Expr; readonly index: Expr; readonly span: Span }
+  /** `table[ids]` gathers on the first axis, `s[experts: ids]` on the named one, `q[last 64]` slices, `list[i]` indexes. */
+  | { readonly kind: 'index'; readonly object: Expr; readonly axis?: Identifier; readonly index: Expr; readonly span: Span }
   | { readonly kind: 'range'; readonly side: 'first' | 'last'; readonly count: Expr; readonly span: Span }
   | { readonly kind: 'list'; readonly items: readonly Expr[]; readonly span: Span }
   /** `(heads, value)` */

@@ -15,7 +15,11 @@ export type Tensor =
   /** A parameter of the module; inside a repeat, the slot of the iteration. All uses of one param agree on the packing. */
   | { readonly kind: 'param'; readonly param: number; readonly packing: Packing }
   | { readonly kind: 'state'; readonly state: number }
-  | { readonly kind: 'const'; readonly dtype: DType; readonly axes: readonly Axis[]; readonly data: readonly number[]; readonly perIteration?: readonly (readonly number[])[] }
+  | {
+      readonly kind: 'const'; readonly dtype: DType; readonly axes: readonly Axis[]; readonly data: readonly number[];
+      /** One array per iteration of the enclosing repeat, or one per rank. */
+      readonly perIteration?: readonly (readonly number[])[]; readonly perRank?: readonly (readonly number[])[];
+    }
   | { readonly kind: 'input'; readonly name: string; readonly dtype: DType; readonly axes: readonly Axis[] }
   | { readonly kind: 'output'; readonly name: string; readonly dtype: DType; readonly axes: readonly Axis[] };
 

@@ -85,6 +85,7 @@ export class Config {
   }
 
   reject(key: string, found: unknown, why: string): void {
+    this.used.add(key);
     this.diagnostics.push(message.unsupported(this.prefix + key, found, why, this.spanOf(key)));
   }
 

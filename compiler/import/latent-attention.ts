@@ -55,7 +55,7 @@ function readAttention(config: Config): { uses: string[]; defs: string[] } {
     defs: [
       `const freq    = ${freq.text}`,
       `def attention = mla(heads: ${heads}, q_rank: ${config.has('q_lora_rank') ? config.integer('q_lora_rank') : 0}, kv_rank: ${config.integer('kv_lora_rank')}, nope: ${nope}, rope: ${rotated}, value: ${config.integer('v_head_dim')}, freq: freq,\n`
-      + `                    pairs: interleaved, latent_norm: rms(eps: 1e-6), score_scale: ${scale.text})`,
+      + `                      pairs: interleaved, latent_norm: rms(eps: 1e-6), score_scale: ${scale.text})`,
     ],
   };
 }
@@ -72,7 +72,7 @@ function readGate(config: Config): string[] {
   const shared = config.integer('n_shared_experts', 0);
   return [
     `def sparse    = moe(experts: ${config.integer('n_routed_experts')}, active: ${config.integer('num_experts_per_tok')}, expert: swiglu(width: ${width}), shared: ${shared === 0 ? 'none' : `swiglu(width: ${shared * width})`},\n`
-    + `                    gate: sigmoid_gate(normalize: ${config.flag('norm_topk_prob')}, scale: ${printNumber(config.real('routed_scaling_factor'))}))`,
+    + `                      gate: sigmoid_gate(normalize: ${config.flag('norm_topk_prob')}, scale: ${printNumber(config.real('routed_scaling_factor'))}))`,
   ];
 }
 

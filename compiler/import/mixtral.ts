@@ -20,7 +20,7 @@ export function importMixtral(config: Config): Spec {
       `const freq    = ${freq.text}`,
       groupedAttention(heads, config.integer('num_key_value_heads'), size, scoreScale(rope, size).text),
       `def sparse    = moe(experts: ${config.integer('num_local_experts')}, active: ${config.integer('num_experts_per_tok')}, expert: swiglu(width: ${config.integer('intermediate_size')}), shared: none,\n`
-      + '                    gate: softmax_gate(normalize: true))',
+      + '                      gate: softmax_gate(normalize: true))',
     ],
     ffn: 'sparse(ffn_norm = norm(x))',
     quantize: readQuantization(config, [

@@ -20,6 +20,7 @@ export const greedy: Sampling = { temperature: 0, seed: 0 };
 export class Session {
   private readonly pool: BlockPool;
   private readonly rows: (Sequence | undefined)[];
+  /** Largest values of the plan's dims. */
   private readonly limits: DimValues;
 
   constructor(readonly executable: Executable, readonly plan: Plan, options: { readonly policy?: BlockPolicy } = {}) {
@@ -63,12 +64,13 @@ export class Session {
       this.reserve(sequence, sequence.length + tokens.length);
     }
     const batch = packBatch(works, this.plan.block, sampling);
-    const dims = { ...this.limits, ...batch.dims };
     const entry = this.entryFor(batch.dims);
+    const stated = Object.entries(batch.dims).filter(([name]) => entry.dims.some((d) => d.name === name));
+    const dims = { ...this.limits, ...batch.dims };
     const ports = outputs.map((name) => this.port(name, entry));
     const known = new Set(entry.inputs.map((p) => p.name));
     const inputs = Object.fromEntries(Object.entries(batch.inputs).filter(([name]) => known.has(name)));
-    const all = await this.executable.run(entry.name, dims, inputs, outputs);
+    const all = await this.executable.run(entry.name, Object.fromEntries(stated), inputs, outputs);
     for (const { sequence, tokens } of works) sequence.length += tokens.length;
     return batch.places.map((place) => ({ outputs: Object.fromEntries(ports.map((port) => [port.name, takePart(port, all[port.name], dims, place)])) }));
   }

@@ -18,7 +18,7 @@ export function memoryExecutable(plan: Plan): Executable & { readonly buffers: R
 /** A plan of weights only, one buffer each. */
 export function planOfWeights(weights: readonly (Omit<Weight, 'buffer' | 'offset' | 'init'> & Partial<Pick<Weight, 'init'>>)[]): Plan {
   return {
-    version: 1, model: 'test', target: 'test', hash: '', dims: [], block: 16, ranks: 1, states: [], constants: [], kernels: [], entries: [], peakBytes: 0,
+    version: 1, model: 'test', target: 'test', hash: '', dims: [], block: 16, ranks: 1, groups: [], states: [], constants: [], kernels: [], entries: [], peakBytes: 0,
     buffers: weights.map((w) => ({ id: w.path, kind: 'weights', bytes: w.bytes })),
     weights: weights.map((w) => ({ init: { kind: 'normal', deviation: 0.02 }, ...w, buffer: w.path, offset: 0 })),
   };

@@ -9,16 +9,16 @@ import { Session } from '../../runtime/session.js';
 const vocabulary = 300, block = 16;
 const dim = (name: string): Scalar => ({ kind: 'dim', name });
 const int = (value: number): Scalar => ({ kind: 'int', value });
-const region = { buffer: 'io', offset: { base: 0, terms: [] }, bytes: 0 };
+const region = { buffer: 'io', offset: { base: 0, terms: [] }, bytes: 0, tensor: 'io' };
 const port = (name: string, shape: Scalar[]): Port => ({ name, region, dtype: 'i32', shape });
 
 function planFor(tokens: number, blocks = 8, sequences = 4): Plan {
   const inputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows'].map((name) => port(name, []));
   const outputs = [port('logits', [dim('outputs'), int(vocabulary)]), port('next', [dim('outputs')]), port('seen', [int(2), dim('tokens')])];
-  const entry = (name: string, max: number): Entry => ({ name, dims: [{ name: 'tokens', max }, { name: 'outputs', max }], inputs, outputs, steps: [] });
+  const entry = (name: string, max: number): Entry => ({ name, dims: [{ name: 'tokens', max }, { name: 'outputs', max }, { name: 'sequences', max: sequences }, { name: 'blocks', max: blocks }], inputs, outputs, steps: [] });
   const dims = { tokens, outputs: tokens, sequences, blocks, slots: blocks * block * 2, pool: sequences };
   return {
-    version: 1, model: 'toy', target: 'toy', hash: '', block, ranks: 1, buffers: [], weights: [], states: [], constants: [], kernels: [], peakBytes: 0,
+    version: 1, model: 'toy', target: 'toy', hash: '', block, ranks: 1, groups: [], buffers: [], weights: [], states: [], constants: [], kernels: [], peakBytes: 0,
     dims: Object.entries(dims).map(([name, max]) => ({ name, max })), entries: [entry('prefill', tokens), entry('decode', 4)],
   };
 }

@@ -1,5 +1,6 @@
 /** WebGPU in Node, through the optional npm package `webgpu` (Dawn). */
-import { DeviceError } from '../device.js';
+import { DeviceError, type Device } from '../device.js';
+import { wgslDevice, type WgslOptions } from './device.js';
 
 /**
  * Must be referenced for as long as anything made from it: Dawn's instance dies with it, and the process with that.
@@ -16,9 +17,14 @@ export async function nodeGpu(): Promise<GPU> {
     const name = 'webgpu';
     dawn = await import(name) as typeof dawn;
   } catch (error) {
-    throw new DeviceError('D02', `the package 'webgpu' (Dawn for Node) cannot be loaded: ${(error as Error).message}`, 'npm install webgpu');
+    throw new DeviceError('D25', `the package 'webgpu' (Dawn for Node) cannot be loaded: ${(error as Error).message}`, 'npm install webgpu');
   }
   Object.assign(globalThis, dawn.globals);
   instance = dawn.create([]);
   return instance;
+}
+
+/** The WebGPU device of this machine. @throws DeviceError as `nodeGpu` and `wgslDevice` do. */
+export async function nodeWgslDevice(options: WgslOptions = {}): Promise<Device> {
+  return wgslDevice(await nodeGpu(), options);
 }

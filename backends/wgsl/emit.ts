@@ -39,7 +39,7 @@ export function emitWgsl(program: Program, bindings: KernelBindings = plainBindi
   const code = [
     ...header(program, plan), ...declarations(writer, bindings, offsets), '', ...library(text), `@compute @workgroup_size(${plan.invocations})`,
     'fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
-    '  let lid = i32(local);', ...start, text, '}', '',
+    '  let lid = i32(local);', ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), ...start, text, '}', '',
   ].join('\n');
   return { code, entry: 'main', invocations: plan.invocations, bindings, offsets };
 }

@@ -90,11 +90,22 @@ export class KernelPlan {
     const [a, b] = [s.a, s.b].map((id) => this.definitions.of.get(id)!.tile.shape);
     const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
     const inner = over.at(-1)?.size ?? 1;
-    const width = [8, 4, 2, 1].find((w) => inner % w === 0)!;
+    const width = [this.readsInt4(s) ? 8 : 2, 1].find((w) => inner % w === 0)!;
     const chunks = sizeOf(over) / width;
     const own = this.distribution(s.out.shape);
     const parts = Math.min(Math.floor(this.invocations / own.threads), chunks);
     return { distribution: own, parts: Math.max(1, parts), width, chunks };
+  }
+
+  private readsInt4(s: OpStatement<'dot'>): boolean {
+    return [s.a, s.b].some((id) => {
+      const { by } = this.definitions.of.get(id)!;
+      return this.placement(id) === 'inline' && by.statement.op === 'load' && this.viewOf(by.statement.view).packing.kind === 'int4';
+    });
+  }
+
+  private viewOf(name: string): Program['views'][number] {
+    return this.program.views.find((v) => v.name === name)!;
   }
 
   /** Invocations that share the reduction of one element of the result. */

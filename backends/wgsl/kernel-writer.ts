@@ -21,6 +21,12 @@ export const unrolledSlots = 32;
 /** One element (or one element per loop iteration) that the invocation owns; `guards` must hold for it to exist. */
 export interface OwnElement { readonly at: Coordinates; readonly own: Own; readonly guards: Conditions; readonly scope: Scope }
 
+/**
+ * A loop bound that drivers cannot see through. They unroll short loops whole, which for bodies with barriers and many
+ * loads takes some of them seconds to compile; what is worth unrolling is unrolled here.
+ */
+export const rolled = (count: number): string => (count === 1 ? '1' : `${count} * one`);
+
 export class KernelWriter {
   readonly evaluator: Evaluator;
   readonly definitions: Definitions;

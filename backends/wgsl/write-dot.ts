@@ -11,7 +11,7 @@ import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
 import type { DotPlan } from './kernel-plan.js';
-import type { KernelWriter, OwnElement } from './kernel-writer.js';
+import { rolled, type KernelWriter, type OwnElement } from './kernel-writer.js';
 import type { Scope, Value } from './scope.js';
 
 type Dot = OpStatement<'dot'>;
@@ -64,7 +64,7 @@ function eachChunk(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, write: 
   const name = scope.fresh('k');
   const inner = scope.nested();
   write(stretch(ofAtom({ text: name, min: 0, max: plan.chunks - 1, level: inner.level }), inner), inner);
-  scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${plan.chunks}; ${name} += ${plan.parts})`, inner);
+  scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${rolled(plan.chunks)}; ${name} += ${plan.parts})`, inner);
 }
 
 function addProducts(w: KernelWriter, s: Dot, sums: Registers, elements: readonly OwnElement[], k: readonly Coordinates[], scope: Scope): void {

@@ -15,7 +15,7 @@ import type { Scope } from './scope.js';
 
 type Reduce = OpStatement<'reduce'>;
 
-const fan = 16;
+const fan = 4;
 /** No tile has an axis of this name. */
 const partAxis = '#part';
 

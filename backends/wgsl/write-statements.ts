@@ -3,7 +3,7 @@ import type { Statement, Tile } from '../../compiler/ir/kernel.js';
 import { affineText, add, constantOf, ofAtom, offset, rangeOf, scale, subtract, int32, divide } from './affine.js';
 import type { OpStatement } from './definitions.js';
 import { registerName, type Source } from './evaluate.js';
-import type { KernelWriter, OwnElement } from './kernel-writer.js';
+import { rolled, type KernelWriter, type OwnElement } from './kernel-writer.js';
 import { writeCumulate } from './write-cumulate.js';
 import { writeReduce } from './write-reduce.js';
 import { writeDot, finishAccumulator, startAccumulator } from './write-dot.js';
@@ -93,9 +93,10 @@ function writeFor(w: KernelWriter, s: OpStatement<'for'>): void {
   const lo = w.scalar(s.lo);
   const span = subtract(w.scalar(s.hi), lo);
   const trips = divide(offset(span, s.step - 1), s.step, w.scope.bind);
+  const known = constantOf(trips);
   const name = w.scope.fresh('n');
   const before = w.pending;
-  nested(w, `for (var ${name} = 0; ${name} < ${affineText(trips)}; ${name}++)`, () => {
+  nested(w, `for (var ${name} = 0; ${name} < ${known === undefined ? affineText(trips) : rolled(known)}; ${name}++)`, () => {
     const turn = ofAtom({ text: name, min: 0, max: Math.max(0, rangeOf(trips).max - 1), level: w.scope.level });
     w.variables.set(s.variable, constantOf(trips) === 1 ? lo : add(lo, scale(turn, s.step)));
     writeBody(w, s.body);

@@ -4,7 +4,7 @@ import { dtypeBytes, type DType } from '../ir/dtype.js';
 import type { Region } from '../ir/plan.js';
 import { coalesce, type Places } from './coalesce.js';
 import type { EntryLaunches, TensorIndex } from './launches.js';
-import { align } from './packed-bytes.js';
+import { align } from './view-bytes.js';
 import type { Rows } from './tables.js';
 import { timeline, type Loop, type Timeline } from './timeline.js';
 

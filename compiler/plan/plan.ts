@@ -14,7 +14,7 @@ import { entrySpots, regionOf, type DimMaxima, type EntrySpots } from './entry-p
 import { KernelTable } from './kernel-table.js';
 import type { EntryLaunches, TensorIndex } from './launches.js';
 import type { PlanOptions } from './options.js';
-import { alignment } from './packed-bytes.js';
+import { alignment } from './view-bytes.js';
 import { placeSteps, type Placement } from './place-entry.js';
 import { planHash } from './plan-hash.js';
 import { ConstantTables, layStates, layWeights, paramPackings, type Rows } from './tables.js';

@@ -1,4 +1,4 @@
-import { align } from './packed-bytes.js';
+import { align } from './view-bytes.js';
 import type { Interval } from './timeline.js';
 
 export interface ArenaItem { readonly key: number; readonly bytes: number; readonly intervals: readonly Interval[] }

@@ -1,5 +1,5 @@
 import type { Buffer } from '../ir/plan.js';
-import { align } from './packed-bytes.js';
+import { align } from './view-bytes.js';
 
 export interface Table {
   /** Bytes from the buffer's start to the first element, and between elements. */

@@ -7,7 +7,7 @@ import type { Move } from './coalesce.js';
 import { stretch, type EntrySpots } from './entry-places.js';
 import type { KernelTable } from './kernel-table.js';
 import type { LaunchStep, Tensor, TensorIndex } from './launches.js';
-import { viewBytes } from './packed-bytes.js';
+import { viewBytes } from './view-bytes.js';
 import { elementCount, elementScalar } from './tensor-shape.js';
 import type { Loop, RepeatStep } from './timeline.js';
 

@@ -1,13 +1,14 @@
 /** What lives as long as the plan: weights, state and constants, one table per declaration, one row per iteration. */
 import { evaluateDim } from '../ir/dim.js';
-import { encodeBase64, encodeElements } from '../ir/elements.js';
+import { encodeBase64 } from '../ir/base64.js';
 import type { Axis, Module, ParamDecl, StateDecl } from '../ir/graph.js';
 import { dtypeBytes, type DType } from '../ir/dtype.js';
+import { encodeElements } from '../kernels/half.js';
+import { packedBytes } from '../kernels/packing-address.js';
 import { printPacking, type Packing } from '../ir/packing.js';
 import type { Constant, StateRegion, Weight } from '../ir/plan.js';
 import type { BufferLayout } from './buffer-layout.js';
 import type { EntryLaunches, Tensor } from './launches.js';
-import { packedBytes } from './packed-bytes.js';
 
 /** Row i, of `bytes`, starts at base + i * stride of `buffer`. */
 export interface Rows {
@@ -34,8 +35,6 @@ function fixedSizes(axes: readonly Axis[], dims: Readonly<Record<string, number>
   return axes.map((a) => ({ name: a.name, size: evaluateDim(a.size, dims) }));
 }
 
-const sizesOf = (axes: readonly { readonly name: string; readonly size: number }[]): Record<string, number> => Object.fromEntries(axes.map((a) => [a.name, a.size]));
-
 /** The packing that the entries use for each parameter; those that none uses have none and get no room. */
 export function paramPackings(module: Module, entries: readonly EntryLaunches[]): ReadonlyMap<number, Packing> {
   const found = new Map<number, { packing: Packing; entry: string }>();
@@ -57,7 +56,7 @@ export function layWeights(module: Module, packings: ReadonlyMap<number, Packing
     const decl = module.params[param];
     const axes = fixedSizes(decl.type.axes, {});
     const dtype = decl.storage.kind === 'plain' ? decl.storage.dtype : decl.storage.scale;
-    const bytes = packedBytes(dtype, packing, sizesOf(axes));
+    const bytes = packedBytes(packing, axes, dtype);
     const table = layout.place(decl.paths.length, bytes, `the weight '${decl.paths[0]}'${where(decl)}`);
     rows.set(param, { buffer: layout.id, ...table, bytes, count: decl.paths.length, dtype, packing, label: pathPattern(decl.paths[0]) });
     decl.paths.forEach((path, i) => weights.push({ path, buffer: layout.id, offset: table.base + i * table.stride, bytes, dtype, axes, packing, init: decl.init }));
@@ -94,7 +93,7 @@ export class ConstantTables {
 
   rowsOf(tensor: ConstTensor): Rows {
     const arrays = tensor.perIteration ?? tensor.perRank ?? [tensor.data];
-    const encoded = arrays.map((data) => encodeBase64(encodeElements(tensor.dtype, data)));
+    const encoded = arrays.map((data) => encodeBase64(encodeElements(data, tensor.dtype)));
     const key = JSON.stringify([tensor.dtype, tensor.perRank !== undefined, encoded]);
     const rows = this.known.get(key) ?? this.add(tensor, arrays[0].length * dtypeBytes(tensor.dtype), encoded);
     this.known.set(key, rows);

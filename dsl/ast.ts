@@ -22,12 +22,15 @@ export interface Use extends NodeBase {
 
 export type Item = Model | Layer | Fn | ConstItem;
 
+/** Comments keep their `#`. A comment inside a node that has no place for it moves above that node. */
 interface NodeBase {
   readonly span: Span;
-  /** Comment lines (without `#`) directly above the node; '' stands for a blank line. */
+  /** Comment lines directly above the node; '' stands for a blank line. */
   readonly leading?: readonly string[];
-  /** Comment at the end of the node's first line. */
+  /** Comment at the end of the node's line; for a node with a block, of the line that opens it. */
   readonly trailing?: string;
+  /** Comment lines above the brace that closes the node's (last) block. */
+  readonly closing?: readonly string[];
 }
 
 export interface Identifier {
@@ -44,10 +47,9 @@ export interface Model extends NodeBase {
 }
 
 /** Replaces the right-hand side of the base model's `dim`, `const`, `table` or `def` of that name. */
-export interface Override {
+export interface Override extends NodeBase {
   readonly name: Identifier;
   readonly value: Expr;
-  readonly span: Span;
 }
 
 /** `layer rms(x: [.., d], eps: real) -> [.., d] { ... }` */
@@ -74,11 +76,10 @@ export interface ConstItem extends NodeBase {
   readonly value: Expr;
 }
 
-export interface Parameter {
+export interface Parameter extends NodeBase {
   readonly name: Identifier;
   readonly type?: Type;
   readonly default?: Expr;
-  readonly span: Span;
 }
 
 export interface ResultType {
@@ -217,13 +218,13 @@ export interface WeightsSection extends NodeBase {
 }
 export type WeightRule =
   /** `"model.layers.{i}.mlp.{p: gate|up}_proj.weight" -> layers[i].ffn.{p} : "layout" : int4(group: 32, zero: 8)` */
-  | {
+  | NodeBase & {
       readonly kind: 'map'; readonly sources: readonly StringLiteral[]; readonly target: Selector;
-      readonly layout?: StringLiteral; readonly storage?: Expr; readonly span: Span; readonly leading?: readonly string[]; readonly trailing?: string;
+      readonly layout?: StringLiteral; readonly storage?: Expr;
     }
-  | { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[]; readonly span: Span; readonly leading?: readonly string[]; readonly trailing?: string }
+  | NodeBase & { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[] }
   /** `tap "hidden.{i}" <- layers[i].hidden`: the public name of an export. */
-  | { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector; readonly span: Span; readonly leading?: readonly string[]; readonly trailing?: string };
+  | NodeBase & { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector };
 
 export interface StringLiteral { readonly value: string; readonly span: Span }
 
@@ -255,9 +256,13 @@ export interface MeshSection extends NodeBase { readonly kind: 'mesh'; readonly 
 export interface TrainStatement extends NodeBase { readonly kind: 'train'; readonly value: Expr }
 /** `context 131072`, `stop [163586]` */
 export interface SettingStatement extends NodeBase { readonly kind: 'setting'; readonly name: 'context' | 'stop'; readonly value: Expr }
-export interface NamedEntry { readonly name: Identifier; readonly value: Expr; readonly span: Span }
+export interface NamedEntry extends NodeBase { readonly name: Identifier; readonly value: Expr }
 
-export type BinaryOperator = '+' | '-' | '*' | '/' | '**' | '@' | 'mod' | '<' | '<=' | '>' | '>=' | '==' | '!=' | 'and' | 'or';
+/**
+ * From loose to tight: `or`; `and`; `not`; comparisons; `+ -`; `* / // mod`; unary `-`; `@`; `**`. `@` and `**` group to
+ * the right (`a @ b @ x` applies b first), all others to the left. `/` on integers is exact or an error, `//` floors.
+ */
+export type BinaryOperator = '+' | '-' | '*' | '/' | '//' | '**' | '@' | 'mod' | '<' | '<=' | '>' | '>=' | '==' | '!=' | 'and' | 'or';
 
 export type Expr =
   /** `text` keeps the literal as written; `integer` is false for 1e-6 and 0.5. */
@@ -284,8 +289,8 @@ export type Expr =
   | { readonly kind: 'labelled'; readonly label: Identifier; readonly index?: Identifier; readonly value: Expr; readonly span: Span }
   | AttendExpr | RouteExpr | ScanExpr;
 
-export interface MatchArm { readonly pattern: Expr | '_'; readonly value: Expr; readonly span: Span }
-export interface Argument { readonly name?: Identifier; readonly value: Expr; readonly span: Span }
+export interface MatchArm extends NodeBase { readonly pattern: Expr | '_'; readonly value: Expr }
+export interface Argument extends NodeBase { readonly name?: Identifier; readonly value: Expr }
 
 /**
  * `attend(q, over: kv as (c, kr), k: [wk_b @ c | kr], v: wv_b @ c, score: s * scale, mask: causal, sink: b, export: max_logit)`.
@@ -299,7 +304,10 @@ export interface AttendExpr {
   readonly options: readonly Argument[];
   readonly span: Span;
 }
-/** `kv as (c, kr)`: names for the parts of the state entry. One source has its `k:` and `v:` among the options. */
+/**
+ * `kv as (c, kr)`: names for the parts of the state entry; none without `as`. One source has its `k:` and `v:` among
+ * the options; several are written `over: [ring as (k, v), entry as (k, v)]`.
+ */
 export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly span: Span }
 
 /** `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). */

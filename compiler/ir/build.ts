@@ -41,10 +41,8 @@ export class GraphBuilder {
       if (o === undefined || this.values[o.id] !== o) throw new Error(`${operation.op}: an operand does not belong to graph '${this.name}'`);
     }
     const results = inferTypes(operation, operands.map((o) => o.type), this.context, declared).map((t) => this.define(t));
-    const node: Node = { ...operation, operands: operands.map((o) => o.id), results };
-    if (this.span !== undefined) (node as { span?: Span }).span = this.span;
-    if (this.label !== undefined) (node as { label?: string }).label = this.label;
-    this.nodes.push(node);
+    // A repeat's own `label` (its axis) wins over the builder's.
+    this.nodes.push({ span: this.span, label: this.label, ...operation, operands: operands.map((o) => o.id), results });
     return results;
   }
 

@@ -203,7 +203,8 @@ export class ProgramBuilder {
     return { name: this.name, views: this.views, grid: this.grid, body: this.body, schedule: this.choices, origin: this.origins };
   }
 
-  private readonly tileOf = (id: number): Tile => this.tiles[id];
+  /** A tile of this program by its id. */
+  readonly tileOf = (id: number): Tile => this.tiles[id];
 
   private aligned(next: readonly Tile[], initial: readonly Tile[]): Tile[] {
     if (next.length !== initial.length) this.fail('loop', `${initial.length} carried tiles, ${next.length} next ones`);

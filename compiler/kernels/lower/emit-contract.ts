@@ -1,0 +1,77 @@
+/** Contractions inside a program: a `dot`, over the whole summed axes at once or in stretches of `limits.k`. */
+import type { Axis, Node, ValueId } from '../../ir/graph.js';
+import type { Index, Tile } from '../../ir/kernel.js';
+import { range } from '../build.js';
+import { spread } from './emit-axes.js';
+import { emit, nameOf } from './emit.js';
+import type { Lowering } from './lowering.js';
+import { complete, whole, withIndex, type Region } from './region.js';
+
+type Contract = Node & { op: 'contract' };
+
+export function emitContract(l: Lowering, node: Contract, region: Region): Tile {
+  const over = summedAxes(l, node);
+  const nested = over.find((a) => holdsContraction(l, node.operands, a.name));
+  if (nested) return emitSumOfContractions(l, node, region, nested);
+  if (over.length === 1 && (over[0].size as number) > l.limits.k) return emitInStretches(l, node, region, over[0]);
+  let inside = region;
+  for (const a of over) inside = withIndex(inside, a.name, whole(a));
+  return dotOf(l, node, inside, over.map((a) => ({ name: a.name, size: a.size as number })));
+}
+
+function summedAxes(l: Lowering, node: Contract): Axis[] {
+  const axes = node.operands.slice(0, 2).flatMap((v) => l.type(v).axes);
+  return node.over.map((name) => axes.find((a) => a.name === name)!);
+}
+
+function dotOf(l: Lowering, node: Contract, inside: Region, over: readonly { name: string; size: number }[], acc?: Tile): Tile {
+  const [a, b] = [node.operands[0], node.operands[1]];
+  const left = spread(l, emit(l, a, complete(inside, l.type(a))), over);
+  const right = spread(l, emit(l, b, complete(selected(l, node, inside), l.type(b))), over);
+  return l.builder.dot(left, right, { over: over.map((o) => o.name), ...(acc ? { acc } : {}) });
+}
+
+/** The region of a selected operand: its axis at the id. */
+function selected(l: Lowering, node: Contract, region: Region): Region {
+  if (!node.select) return region;
+  const ids = node.operands[2];
+  if (l.fixedSelect?.ids === ids) return withIndex(region, node.select.axis, { kind: 'point', at: l.fixedSelect.at });
+  const at = l.scalarElement(ids, region, nameOf(l, ids, l.level.index.producer.get(ids)));
+  const index: Index = at ? { kind: 'point', at } : l.tileIndex(emit(l, ids, region));
+  return withIndex(region, node.select.axis, index);
+}
+
+function emitInStretches(l: Lowering, node: Contract, region: Region, axis: Axis): Tile {
+  const b = l.builder;
+  const step = l.limits.k;
+  const [out] = b.loop(axis.name, 0, axis.size as number, step, [b.full(0, l.shapeOver(node.results[0].type, region))], (at, [acc]) => l.scoped(() =>
+    [dotOf(l, node, withIndex(region, axis.name, range(axis.name, at, step)), [{ name: axis.name, size: step }], acc)]));
+  return out;
+}
+
+/** Whether an operand with `axis` is itself a contraction that this kernel computes. */
+function holdsContraction(l: Lowering, operands: readonly ValueId[], axis: string): boolean {
+  return operands.slice(0, 2).some((v) => l.type(v).axes.some((a) => a.name === axis) && reachesContraction(l, v));
+}
+
+function reachesContraction(l: Lowering, value: ValueId): boolean {
+  if (l.level.stored.has(value) && !l.own.has(value)) return false;
+  const node = l.level.index.producer.get(value);
+  if (!node) return false;
+  return node.op === 'contract' || node.operands.some((o) => reachesContraction(l, o));
+}
+
+/** sum over the axis, one place at a time: each place is a contraction of its own (the chosen experts of a token). */
+function emitSumOfContractions(l: Lowering, node: Contract, region: Region, axis: Axis): Tile {
+  const b = l.builder;
+  const term = (index: Index): Tile => {
+    const inside = withIndex(region, axis.name, index);
+    const rest = node.over.filter((o) => o !== axis.name);
+    if (rest.length > 0) throw new Error(`lowering '${b.name}': a sum over '${axis.name}' of contractions may sum over nothing else`);
+    const [left, right] = node.operands.map((v) => emit(l, v, complete(inside, l.type(v))));
+    return b.multiply(left, right);
+  };
+  const zero = b.full(0, l.shapeOver(node.results[0].type, region));
+  const [out] = b.loop(axis.name, 0, axis.size as number, 1, [zero], (at, [sum]) => l.scoped(() => [b.add(sum, term({ kind: 'point', at }))]));
+  return out;
+}

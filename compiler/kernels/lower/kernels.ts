@@ -1,0 +1,114 @@
+/**
+ * One fused unit of the Graph as a tile program. The forms differ only in how the grid walks the roots; what is computed
+ * at each place is written by `emit`.
+ */
+import type { ValueId } from '../../ir/graph.js';
+import type { Index, Program, Scalar } from '../../ir/kernel.js';
+import { range } from '../build.js';
+import { ceilDivide, element, lessThan, times } from '../scalar.js';
+import { dimScalar, Lowering, type Level, type Limits, type Stored } from './lowering.js';
+import type { Region } from './region.js';
+import { domainOf, storeRoot } from './store.js';
+import { tileAttention, tileContraction, tileRow, type TileSizes, type Tiling } from './tiling.js';
+
+export interface Unit {
+  readonly form: 'rows' | 'contract' | 'attend' | 'grouped';
+  /** Values it stores, operands before users. */
+  readonly roots: readonly ValueId[];
+  /** For `grouped`: the ids that choose the expert, and the lists that say which rows each expert has. */
+  readonly group?: { readonly ids: ValueId; readonly lists: GroupLists };
+}
+export interface GroupLists {
+  /** i32 [experts, 2]: first place in `rows` and count. */
+  readonly spans: Stored;
+  /** i32 [pairs]: pair = token * active + place, expert by expert. */
+  readonly rows: Stored;
+  readonly experts: number;
+}
+
+export interface Lowered { readonly program: Program; readonly bindings: readonly number[] }
+
+export function lowerUnit(level: Level, unit: Unit, name: string, sizes: TileSizes, limits: Limits): Lowered {
+  const l = new Lowering(level, name, limits);
+  for (const root of unit.roots) l.own.add(root);
+  describeOrigins(l, unit);
+  if (unit.form === 'grouped') writeGrouped(l, unit, sizes);
+  else writeGrid(l, unit, sizes);
+  return { program: l.builder.finish(), bindings: l.bindings };
+}
+
+function writeGrid(l: Lowering, unit: Unit, sizes: TileSizes): void {
+  const grid = new Map<string, Scalar>();
+  for (const root of unit.roots) {
+    const tiling = unit.form === 'rows' ? tileRow(l, root) : unit.form === 'attend' ? tileAttention(l, root, sizes) : tileContraction(l, root, sizes);
+    storeRoot(l, root, gridRegion(l, root, tiling, grid));
+  }
+}
+
+/** Grid axes are shared by roots that walk the same axis in the same steps. */
+function gridRegion(l: Lowering, root: ValueId, tiling: Tiling, grid: Map<string, Scalar>, without: readonly string[] = []): Region {
+  const region = new Map<string, Index>();
+  const axes = domainOf(l, root).axes.filter((a) => !without.includes(a.name));
+  // Weights outermost, tokens innermost: programs that run one after the other share the rows of a weight.
+  axes.sort((a, b) => Number(typeof a.size !== 'number') - Number(typeof b.size !== 'number'));
+  for (const axis of axes) {
+    const tile = tiling.get(axis.name)!;
+    if (tile === 'whole') {
+      region.set(axis.name, range(axis.name, 0, axis.size as number));
+      continue;
+    }
+    const steps = tile === 'point' ? dimScalar(axis.size) : ceilDivide(dimScalar(axis.size), tile);
+    const key = `${axis.name} ${tile}`;
+    const at = grid.get(key) ?? l.builder.gridAxis(axis.name.replace(/\W+/g, '_'), steps);
+    grid.set(key, at);
+    region.set(axis.name, tile === 'point' ? { kind: 'point', at } : range(axis.name, times(at, tile), tile));
+  }
+  return region;
+}
+
+/**
+ * Expert by expert: each program owns some rows of one expert's weights and walks the tokens that chose it. Which those
+ * are was found on the device (`group-rows.ts`), so no expert costs more than its tokens.
+ */
+function writeGrouped(l: Lowering, unit: Unit, sizes: TileSizes): void {
+  const b = l.builder;
+  const { ids, lists } = unit.group!;
+  const [tokenAxis, activeAxis] = l.type(ids).axes;
+  const active = activeAxis.size as number;
+  const expert = b.gridAxis('expert', lists.experts);
+  const spans = l.viewOf(lists.spans, 'read', 'spans');
+  const first = b.let_('first', element(spans, expert, 0));
+  const count = b.let_('count', element(spans, expert, 1));
+  const grid = new Map<string, Scalar>();
+  const regions = unit.roots.map((root) => gridRegion(l, root, tileContraction(l, root, sizes), grid, [tokenAxis.name, activeAxis.name]));
+  const rows = sizes.rows;
+  b.if_(lessThan(0, count), () => {
+    b.loop('row', 0, count, rows, [], (from) => l.scoped(() => {
+      const places = b.iota('pair', rows, from);
+      const inside = b.less(places, b.scalar(count));
+      const pairs = b.load(l.viewOf(lists.rows, 'read', 'rows'), [b.select(inside, b.add(places, b.scalar(first)), -1)]);
+      const chosen = b.select(inside, pairs, -1);
+      const token = l.tileIndex(b.apply('floor_divide', chosen, active));
+      const place = l.tileIndex(b.apply('mod', chosen, active));
+      l.fixedSelect = { ids, at: expert };
+      unit.roots.forEach((root, i) => storeRoot(l, root, new Map([...regions[i], [tokenAxis.name, token], [activeAxis.name, place]])));
+      l.fixedSelect = undefined;
+      return [];
+    }));
+  });
+}
+
+/** Every op that the unit computes, with its place in the spec. */
+function describeOrigins(l: Lowering, unit: Unit): void {
+  const seen = new Set<ValueId>();
+  const visit = (value: ValueId, top: boolean): void => {
+    if (seen.has(value) || (!top && l.level.stored.has(value) && !l.own.has(value))) return;
+    seen.add(value);
+    const node = l.level.index.producer.get(value);
+    if (!node || node.op === 'const' || node.op === 'param') return;
+    for (const operand of node.operands) visit(operand, false);
+    const what = node.op === 'map' ? node.fn : node.op;
+    l.builder.origin(node.label ? `${what} ${node.label}` : what, node.span ? `${node.span.file}:${node.span.line}` : '');
+  };
+  for (const root of unit.roots) visit(root, true);
+}

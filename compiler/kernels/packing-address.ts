@@ -1,0 +1,125 @@
+/**
+ * Where an element lies in packed bytes, as arithmetic. One definition for the interpreter (on numbers), for the
+ * builder (on Scalars) and for emitters (on whatever they write expressions as).
+ */
+import type { DType } from '../ir/dtype.js';
+import { dtypeBytes } from '../ir/dtype.js';
+import type { Scalar } from '../ir/kernel.js';
+import type { Packing } from '../ir/packing.js';
+import { floorDivide, modulo, plus, times, toScalar } from './scalar.js';
+
+/** Arithmetic on non-negative integers; `divide` floors. */
+export interface Arithmetic<T> {
+  constant(value: number): T;
+  add(a: T, b: T): T;
+  multiply(a: T, b: T): T;
+  divide(a: T, b: number): T;
+  modulo(a: T, b: number): T;
+}
+
+export const numberArithmetic: Arithmetic<number> = {
+  constant: (value) => value,
+  add: (a, b) => a + b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => Math.floor(a / b),
+  modulo: (a, b) => a % b,
+};
+
+export const scalarArithmetic: Arithmetic<Scalar> = { constant: toScalar, add: plus, multiply: times, divide: floorDivide, modulo };
+
+export type Int4Packing = Extract<Packing, { kind: 'int4' }>;
+export type PlainPacking = Exclude<Packing, { kind: 'int4' }>;
+
+/** Bytes of one int4 block: codes of `width` rows by `group` elements, then their scales. */
+export function int4BlockBytes(packing: Int4Packing): number {
+  return packing.width * (packing.group / 2 + 2);
+}
+
+/** Number of elements (padding included) that lie before row-major position `index` in extents `extents`. */
+function rowMajor<T>(m: Arithmetic<T>, extents: readonly T[], index: readonly T[]): T {
+  let offset = m.constant(0);
+  index.forEach((at, i) => { offset = i === 0 ? at : m.add(m.multiply(offset, extents[i]), at); });
+  return offset;
+}
+
+function ceilBy<T>(m: Arithmetic<T>, value: T, by: number): T {
+  return m.divide(m.add(value, m.constant(by - 1)), by);
+}
+
+/** Offset in elements of a dense or panel tensor. `extents` and `index` in `packing.order`. */
+export function elementOffset<T>(m: Arithmetic<T>, packing: PlainPacking, extents: readonly T[], index: readonly T[]): T {
+  if (packing.kind === 'dense') return rowMajor(m, extents, index);
+  const r = packing.order.indexOf(packing.lanes);
+  const { width } = packing;
+  const outerExtents = extents.map((e, i) => (i === r ? ceilBy(m, e, width) : e));
+  const outerIndex = index.map((e, i) => (i === r ? m.divide(e, width) : e));
+  return m.add(m.multiply(rowMajor(m, outerExtents, outerIndex), m.constant(width)), m.modulo(index[r], width));
+}
+
+export interface Int4Location<T> {
+  /** Index among u32 words from the tensor's start; the code is bits [shift, shift + 4). */
+  readonly word: T;
+  readonly shift: T;
+  /** Index among 16-bit units from the tensor's start, of the bf16 scale. */
+  readonly scale: T;
+}
+
+/** `extents` and `index` in `packing.order` = [.., lanes, along]. */
+export function int4Location<T>(m: Arithmetic<T>, packing: Int4Packing, extents: readonly T[], index: readonly T[]): Int4Location<T> {
+  const { width, group } = packing;
+  const lanes = extents.length - 2;
+  const along = extents.length - 1;
+  const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, group) : e));
+  const block = rowMajor(m, blocks, index.map((e, i) => (i === lanes ? m.divide(e, width) : i === along ? m.divide(e, group) : e)));
+  const lane = m.modulo(index[lanes], width);
+  const inGroup = m.modulo(index[along], group);
+  const bytes = int4BlockBytes(packing);
+  const word = m.add(m.multiply(block, m.constant(bytes / 4)), m.add(m.multiply(m.divide(inGroup, 8), m.constant(width)), lane));
+  const scale = m.add(m.add(m.multiply(block, m.constant(bytes / 2)), m.constant((width * group) / 4)), lane);
+  return { word, shift: m.multiply(m.modulo(inGroup, 8), m.constant(4)), scale };
+}
+
+export interface SizedAxis { readonly name: string; readonly size: number }
+
+/** Extents in `packing.order` of a tensor whose axes may be listed in any order. */
+export function orderedExtents(packing: Packing, axes: readonly SizedAxis[]): number[] {
+  if (packing.order.length !== axes.length) throw new Error(`packing names ${packing.order.length} axes, the tensor has ${axes.length}`);
+  return packing.order.map((name) => {
+    const axis = axes.find((a) => a.name === name);
+    if (!axis) throw new Error(`packing names axis '${name}', which the tensor lacks`);
+    return axis.size;
+  });
+}
+
+/** Throws if the packing's parameters contradict each other or the tensor. */
+export function checkPacking(packing: Packing): void {
+  const fail = (why: string): never => { throw new Error(`packing ${packing.kind}: ${why}`); };
+  if (packing.kind === 'dense') return;
+  if (packing.width < 1 || !packing.order.includes(packing.lanes)) fail(`lanes '${packing.lanes}' by ${packing.width}`);
+  if (packing.kind === 'panel') {
+    if (packing.order.at(-1) === packing.lanes) fail('lanes must not be the last axis');
+    return;
+  }
+  if (packing.order.at(-2) !== packing.lanes) fail(`order must end in [lanes, along], lanes is '${packing.lanes}'`);
+  if (packing.group < 8 || packing.group % 8 !== 0) fail(`group ${packing.group} is not a multiple of 8`);
+  if (packing.width % 2 !== 0) fail(`width ${packing.width} is odd, blocks would not be u32-aligned`);
+}
+
+/** Bytes that the tensor takes when packed, padding included. `dtype` is ignored for int4. */
+export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype: DType): number {
+  checkPacking(packing);
+  const extents = orderedExtents(packing, axes);
+  const product = (list: readonly number[]): number => list.reduce((n, e) => n * e, 1);
+  switch (packing.kind) {
+    case 'dense': return product(extents) * dtypeBytes(dtype);
+    case 'panel': {
+      const padded = extents.map((e, i) => (packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) * packing.width : e));
+      return product(padded) * dtypeBytes(dtype);
+    }
+    case 'int4': {
+      const along = Math.ceil(extents[extents.length - 1] / packing.group);
+      const lanes = Math.ceil(extents[extents.length - 2] / packing.width);
+      return product(extents.slice(0, -2)) * lanes * along * int4BlockBytes(packing);
+    }
+  }
+}

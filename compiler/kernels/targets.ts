@@ -1,0 +1,39 @@
+/** Schedule choices per target and kind of entry. Numbers only: they change speed, never meaning. */
+import type { FusePolicy } from '../passes/fuse.js';
+import type { Limits } from './lower/lowering.js';
+import type { TileSizes } from './lower/tiling.js';
+
+export type Target = 'reference' | 'null' | 'cpu' | 'wgsl';
+
+export interface Schedule extends FusePolicy {
+  readonly sizes: TileSizes;
+  readonly limits: Limits;
+  /** Put launches that do not depend on each other together. */
+  readonly merge: boolean;
+  /** Interleave rows of plain weights in panels of this many. 0: row-major. */
+  readonly panel: number;
+}
+
+const unlimited = 1 << 30;
+
+/** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
+export function scheduleFor(target: Target, few: boolean): Schedule {
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true } as const;
+  switch (target) {
+    case 'reference': return {
+      ...common, panel: 0,
+      sizes: { rows: few ? 1 : 32, lanes: 512, programs: 1, heads: 64 },
+      limits: { tile: 1 << 15, k: unlimited, keys: 64 },
+    };
+    case 'cpu': case 'null': return {
+      ...common, panel: 8,
+      sizes: { rows: few ? 1 : 48, lanes: 128, programs: 8, heads: 8 },
+      limits: { tile: 1 << 15, k: unlimited, keys: 32 },
+    };
+    case 'wgsl': return {
+      ...common, prologue: 'store', panel: 8,
+      sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
+      limits: { tile: 1024, k: unlimited, keys: 16 },
+    };
+  }
+}

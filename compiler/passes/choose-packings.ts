@@ -1,0 +1,65 @@
+/**
+ * How each parameter lies in memory: by rows interleaved for the contractions that stream it, row-major where it is only
+ * looked up or multiplied elementwise.
+ *
+ *   contract %x, %w over d      w [width, d]   ->   panel[width, d; width by 8]
+ *   gather %table, %ids         table [vocab, d]   ->   dense[vocab, d]
+ *
+ * Needs: all graphs of the module. Gives: one packing per parameter, the same for every entry point.
+ */
+import type { Graph, Module, Node, ParamDecl, ValueId } from '../ir/graph.js';
+import type { Packing } from '../ir/packing.js';
+import { indexGraph, typeOf, axisNames, type GraphIndex } from '../ir/graph-index.js';
+import { lanesOf } from '../kernels/lower/tiling.js';
+
+export function choosePackings(module: Module, panel: number): Map<number, Packing> {
+  const found = new Map<number, Packing>();
+  visitGraph(module.graph, (index, node) => {
+    if (node.op !== 'contract') return;
+    for (const side of [0, 1] as const) {
+      const param = parameterOf(index, node.operands[side]);
+      if (!param) continue;
+      const decl = module.params[param.node.param];
+      const packing = packingFor(index, node, side, param.names, decl, panel);
+      if (packing) found.set(param.node.param, packing);
+    }
+  });
+  module.params.forEach((decl, i) => {
+    if (found.has(i)) return;
+    if (decl.storage.kind === 'int4') throw new Error(`parameter '${decl.paths[0]}' is stored as int4 but no contraction sums along it`);
+    found.set(i, { kind: 'dense', order: decl.type.axes.map((a) => a.name) });
+  });
+  return found;
+}
+
+function visitGraph(graph: Graph, visit: (index: GraphIndex, node: Node) => void): void {
+  const index = indexGraph(graph);
+  for (const node of graph.nodes) {
+    visit(index, node);
+    if (node.op === 'repeat' || node.op === 'scan') visitGraph(node.body, visit);
+  }
+}
+
+/** The param behind a value, and its own axis name for each axis name of the value. Only renames stand between. */
+function parameterOf(index: GraphIndex, value: ValueId): { node: Node & { op: 'param' }; names: ReadonlyMap<string, string> } | undefined {
+  const node = index.producer.get(value);
+  if (node?.op === 'param') return { node, names: new Map(node.results[0].type.axes.map((a) => [a.name, a.name])) };
+  if (node?.op === 'cast') return parameterOf(index, node.operands[0]);
+  if (node?.op !== 'rename') return undefined;
+  const inner = parameterOf(index, node.operands[0]);
+  return inner && { node: inner.node, names: new Map([...inner.names].map(([outer, own]) => [outer === node.from ? node.to : outer, own])) };
+}
+
+function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, panel: number): Packing | undefined {
+  const mine = axisNames(typeOf(index, node.operands[side]));
+  const other = axisNames(typeOf(index, node.operands[1 - side]));
+  const lanes = lanesOf(node, mine, other);
+  if (!lanes) return undefined;
+  const own = (outer: string): string => names.get(outer)!;
+  const over = mine.filter((a) => node.over.includes(a)).map(own);
+  const outer = mine.filter((a) => a !== lanes && !node.over.includes(a)).map(own);
+  const inOrder = (list: readonly string[]): string[] => decl.type.axes.map((a) => a.name).filter((n) => list.includes(n));
+  const order = [...inOrder(outer), own(lanes), ...inOrder(over)];
+  if (decl.storage.kind === 'int4') return { kind: 'int4', order, lanes: own(lanes), width: 8, group: decl.storage.group };
+  return panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: panel };
+}

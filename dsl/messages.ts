@@ -1,0 +1,126 @@
+/**
+ * The catalogue: every message that a spec's author can see, one typed function each, in order of code.
+ * E00xx text and syntax, E01xx names and modules; later phases add their own ranges.
+ */
+import type { Diagnostic, Fix, Note } from './diagnostics.js';
+import type { Span } from './span.js';
+
+function error(code: string, message: string, span: Span, rest: { label?: string; notes?: readonly Note[]; fix?: Fix } = {}): Diagnostic {
+  return { code, severity: 'error', message, span, label: rest.label, notes: rest.notes ?? [], fix: rest.fix };
+}
+
+function didYouMean(suggestions: readonly string[]): Note[] {
+  if (suggestions.length === 0) return [];
+  const quoted = suggestions.map((s) => `\`${s}\``);
+  const last = quoted[quoted.length - 1];
+  return [{ text: `did you mean ${quoted.length === 1 ? last : `${quoted.slice(0, -1).join(', ')} or ${last}`}?` }];
+}
+
+/** Replaces the misspelt word when there is one candidate only. */
+function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
+  if (suggestions.length !== 1) return undefined;
+  return { title: `write \`${suggestions[0]}\``, edits: [{ span, replacement: suggestions[0] }] };
+}
+
+export function unexpectedCharacter(text: string, span: Span, instead?: string): Diagnostic {
+  const point = text.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
+  return error('E0001', `unexpected character ${JSON.stringify(text)} (U+${point})`, span, {
+    notes: instead === undefined ? [] : [{ text: `the language writes \`${instead}\` for it` }],
+    fix: instead === undefined ? undefined : { title: `write \`${instead}\``, edits: [{ span, replacement: instead }] },
+  });
+}
+
+export function unterminatedString(span: Span): Diagnostic {
+  return error('E0002', 'this string is not closed on its line', span, {
+    label: 'no closing `"`',
+    notes: [{ text: 'a string ends on the line on which it starts; write \\" for a quote and \\\\ for a backslash' }],
+  });
+}
+
+export function unclosedBracket(open: string, close: string, opened: Span, span: Span): Diagnostic {
+  return error('E0003', `\`${open}\` is never closed`, span, {
+    label: `expected \`${close}\` before this`,
+    notes: [{ span: opened, text: `\`${open}\` opened here` }],
+  });
+}
+
+export function unopenedBracket(close: string, span: Span): Diagnostic {
+  return error('E0004', `\`${close}\` closes nothing`, span, { label: 'no opening bracket matches it' });
+}
+
+export function malformedNumber(text: string, span: Span): Diagnostic {
+  return error('E0005', `\`${text}\` is not a number`, span, {
+    notes: [{ text: 'numbers are written 8, 0.5, 1e-6 or 163_840; a name cannot start with a digit' }],
+  });
+}
+
+/** `expected` is a description (`an expression`, `` `)` ``), `found` the token's text or '' at the end of the file. */
+export function unexpectedToken(expected: string, found: string, span: Span): Diagnostic {
+  const what = found === '' ? 'the file ends' : found === '\n' ? 'the line ends' : `found \`${found}\``;
+  return error('E0010', `expected ${expected}, ${found === '' || found === '\n' ? 'but ' : ''}${what}`, span, {
+    label: `expected ${expected}`,
+  });
+}
+
+export function unknownStatement(word: string, suggestions: readonly string[], what: string, rule: string, span: Span): Diagnostic {
+  return error('E0011', `\`${word}\` does not start a ${what}`, span, {
+    notes: [...didYouMean(suggestions), { text: rule }],
+    fix: replaceBy(suggestions, span),
+  });
+}
+
+export function missingSeparator(found: string, span: Span): Diagnostic {
+  return error('E0012', `unexpected \`${found}\` after a complete statement`, span, {
+    label: 'not part of the statement before it',
+    notes: [{ text: 'a statement ends with its line; operators, brackets and `=` continue it on the next line' }],
+  });
+}
+
+export function positionalAfterNamed(named: Span, span: Span): Diagnostic {
+  return error('E0013', 'an argument without a name after one with a name', span, {
+    notes: [{ span: named, text: 'first argument with a name' }, { text: 'arguments by position come first' }],
+  });
+}
+
+export function emptyBrackets(what: string, span: Span): Diagnostic {
+  return error('E0014', `${what} cannot be empty`, span);
+}
+
+export function restNotFirst(span: Span): Diagnostic {
+  return error('E0015', '`..` stands for the leading axes and must come first', span, {
+    notes: [{ text: 'write [.., a, b]' }],
+  });
+}
+
+export function tooDeep(limit: number, span: Span): Diagnostic {
+  return error('E0016', `brackets are nested more than ${limit} deep here`, span);
+}
+
+export function duplicateClause(clause: string, span: Span): Diagnostic {
+  return error('E0017', `\`${clause}\` is given twice`, span);
+}
+
+export function missingOption(form: string, option: string, usage: string, span: Span): Diagnostic {
+  return error('E0018', `\`${form}\` needs \`${option}\``, span, { notes: [{ text: `write ${usage}` }] });
+}
+
+export function unnamedOption(form: string, span: Span): Diagnostic {
+  return error('E0019', `the options of \`${form}\` have names`, span, { notes: [{ text: 'write `name: value`, such as `mask: key.position <= query.position`' }] });
+}
+
+export function unknownType(name: string, suggestions: readonly string[], span: Span): Diagnostic {
+  return error('E0020', `there is no type \`${name}\``, span, {
+    notes: [...didYouMean(suggestions), { text: 'types are dim, int, real, bool, layer, fn, list, enum { a, b } and tensors such as [.., d]' }],
+    fix: replaceBy(suggestions, span),
+  });
+}
+
+export function unknownDtype(name: string, known: Iterable<string>, span: Span): Diagnostic {
+  return error('E0021', `\`${name}\` is not an element type`, span, { notes: [{ text: `element types are ${[...known].join(', ')}` }] });
+}
+
+export function statementOutside(word: string, span: Span): Diagnostic {
+  return error('E0022', `\`${word}\` stands outside of a model or layer`, span, {
+    notes: [{ text: 'a file holds `use`, `model`, `layer`, `fn` and `const`' }],
+  });
+}

@@ -5,8 +5,8 @@ import type { Value as GraphValue } from '../ir/graph.js';
 import type { TypeContext } from '../ir/ops.js';
 import type { TensorValue } from './value.js';
 
-/** `export name = value` inside this graph, at `path`. */
-export interface ExportedValue { readonly path: string; readonly value: GraphValue }
+/** An exported value of this graph and its path; one path per iteration where it is stacked. */
+export interface ExportedValue { readonly paths: readonly string[]; readonly value: GraphValue }
 
 export class GraphScope {
   readonly builder: GraphBuilder;

@@ -4,11 +4,17 @@ import type { Value } from './value.js';
 export class Scope {
   private readonly names = new Map<string, Value>();
 
-  constructor(readonly parent?: Scope) {}
+  /** `file` scopes hold what every layer of a file sees. */
+  constructor(readonly parent?: Scope, readonly kind: 'file' | 'body' = 'body') {}
 
   /** The value of `name` here or further out. */
   find(name: string): Value | undefined {
     return this.names.get(name) ?? this.parent?.find(name);
+  }
+
+  /** The same, but not what belongs to a file: names that a body may assign again. */
+  findAssignable(name: string): Value | undefined {
+    return this.kind === 'file' ? undefined : this.names.get(name) ?? this.parent?.findAssignable(name);
   }
 
   has(name: string): boolean {

@@ -6,6 +6,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import type { DType } from '../ir/dtype.js';
 import { arg, call, cast, num, type Expr, type ScalarFunction } from '../ir/expr.js';
+import { vectorTensor } from './elementwise.js';
 import { fail, type Frame } from './frame.js';
 import { describe, type ScoreValue, type Value } from './value.js';
 
@@ -19,6 +20,9 @@ export const scoreItself = score(arg(0), 'f32');
 const queryPosition = score(arg(1), 'i32');
 const keyPosition = score(arg(2), 'i32');
 
+/** `causal`: the key is not later than the query. */
+export const causalMask = score(call('less_equal', arg(2), arg(1)), 'bool');
+
 /** `query.position` or `key.position`. */
 export function scoreMember(side: 'query' | 'key', name: string, span: Span): ScoreValue {
   if (name !== 'position') fail(messages.unknownScoreMember(side, name, span));
@@ -31,6 +35,7 @@ export function toScore(frame: Frame, v: Value, span: Span): ScoreValue {
     case 'score': return v;
     case 'number': return score(num(v.value, Number.isInteger(v.value) ? 'i32' : 'f32'), Number.isInteger(v.value) ? 'i32' : 'f32');
     case 'bool': return score(num(v.value ? 1 : 0, 'bool'), 'bool');
+    case 'vector': return toScore(frame, vectorTensor({ ...frame, extras: undefined }, v, span), span);
     case 'tensor': {
       const extras = frame.extras!;
       let index = extras.findIndex((t) => t.value === v.value);

@@ -7,7 +7,8 @@ import { declareParam, declareState } from './declare.js';
 import { named, originOf, requireExtent, resolveAxis } from './dims.js';
 import { elementwise, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
-import { Abandoned, attempt, claim, fail, place, type Frame, type Label } from './frame.js';
+import { Abandoned, attempt, fail, place, type Frame, type Label } from './frame.js';
+import { exportTensor } from './export.js';
 import { rounded } from './instantiate.js';
 import { splitParts } from './join.js';
 import { executeRepeat } from './repeat.js';
@@ -157,15 +158,6 @@ function executeAt(frame: Frame, s: Extract<Statement, { kind: 'at' }>): readonl
 function exportValue(frame: Frame, s: ExportStatement): void {
   const value = requireTensor(frame, { value: evaluate(frame, s.value), span: s.value.span }, 'an export');
   exportTensor(frame, s.name.name, spread(frame, value, s.span));
-}
-
-/** Puts a value under its path among the outputs, if somebody asked for it. */
-export function exportTensor(frame: Frame, name: string, value: Extract<Value, { kind: 'tensor' }>): void {
-  const { instance, graph, run } = frame;
-  claim(instance);
-  const path = instance.path === '' ? name : `${instance.path}.${name}`;
-  run.exported.add(instance.site === '' ? name : `${instance.site}.${name}`);
-  if (run.wanted(path)) graph.exports.push({ path, value: graph.use(value) });
 }
 
 function emit(frame: Frame, s: Extract<Statement, { kind: 'emit' }>): undefined {

@@ -6,6 +6,8 @@ export interface GraphIndex {
   readonly producer: ReadonlyMap<ValueId, Node>;
   /** Nodes that have the value as an operand, each once, in graph order. */
   readonly consumers: ReadonlyMap<ValueId, readonly Node[]>;
+  /** Place of each node in the graph. */
+  readonly position: ReadonlyMap<Node, number>;
   readonly outputs: ReadonlySet<ValueId>;
   readonly types: ReadonlyMap<ValueId, TensorType>;
 }
@@ -26,7 +28,8 @@ export function indexGraph(graph: Graph): GraphIndex {
       consumers.set(operand, list);
     }
   }
-  return { graph, producer, consumers, types, outputs: new Set(graph.outputs.map((o) => o.value)) };
+  const position = new Map(graph.nodes.map((n, i) => [n, i]));
+  return { graph, producer, consumers, types, position, outputs: new Set(graph.outputs.map((o) => o.value)) };
 }
 
 /** The type of a value; throws for one the graph does not have. */

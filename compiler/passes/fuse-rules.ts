@@ -39,9 +39,16 @@ export function isView(index: GraphIndex, stored: ReadonlySet<ValueId>, value: V
   return rearranging.has(node.op) && isView(index, stored, node.operands[0]);
 }
 
-/** Computing it where it is used would reduce, gather or sort again. */
+/** Computing it where it is used would reduce, gather or sort again. What a heavy node leads to is that node's own chain. */
 export function repeatsWork(index: GraphIndex, stored: ReadonlySet<ValueId>, value: ValueId): boolean {
+  return !reaches(index, stored, value, (n) => isHeavy(index, n)) && reaches(index, stored, value, (n) => costly.has(n.op));
+}
+
+const costly: ReadonlySet<Node['op']> = new Set(['reduce', 'cumulate', 'gather', 'top', 'contract']);
+
+/** Whether computing `value` from what is stored computes a node that `is` so. */
+function reaches(index: GraphIndex, stored: ReadonlySet<ValueId>, value: ValueId, is: (node: Node) => boolean): boolean {
   const node = index.producer.get(value);
-  if (!node || sources.has(node.op) || stored.has(value) || isHeavy(index, node)) return false;
-  return ['reduce', 'cumulate', 'gather', 'top', 'contract'].includes(node.op) || node.operands.some((o) => repeatsWork(index, stored, o));
+  if (!node || sources.has(node.op) || stored.has(value)) return false;
+  return is(node) || node.operands.some((o) => reaches(index, stored, o, is));
 }

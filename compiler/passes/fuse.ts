@@ -51,19 +51,25 @@ function mustBeStored(index: GraphIndex): Set<ValueId> {
   return stored;
 }
 
-/** The last value that the contraction's kernel can go on to compute on its own: elementwise, each element once. */
+/**
+ * The last value that the contraction's kernel can go on to compute on its own: elementwise, each element once. Where a
+ * value has several users the chain goes on if they meet again, as in silu(g) * u.
+ */
 function chainEnd(index: GraphIndex, stored: ReadonlySet<ValueId>, heavy: Node, policy: FusePolicy): ValueId {
-  let value = heavy.results[0].id;
-  let selects = heavy.op === 'contract' && heavy.select !== undefined;
+  if (heavy.results.length > 1) return heavy.results[0].id;
+  let end = heavy.results[0].id;
+  let sums = heavy.op === 'contract' && heavy.select !== undefined && policy.select === 'direct';
+  let open = new Map<ValueId, readonly Node[]>([[end, index.consumers.get(end) ?? []]]);
   for (;;) {
-    if (stored.has(value) || heavy.results.length > 1) return value;
-    const users = index.consumers.get(value) ?? [];
-    if (users.length !== 1) return value;
-    const [user] = users;
-    if (!continues(index, user, value, selects && policy.select === 'direct')) return value;
-    if (user.op === 'contract') selects = false;
-    value = user.results[0].id;
-    if (user.op === 'state_write') return value;
+    if (open.size === 1) [end] = open.keys();
+    if ([...open.keys()].some((v) => stored.has(v)) || [...open.values()].some((users) => users.length === 0)) return end;
+    const [value, [user]] = [...open].reduce((a, b) => (index.position.get(b[1][0])! < index.position.get(a[1][0])! ? b : a));
+    if (!continues(index, user, value, sums && open.size === 1)) return end;
+    if (user.op === 'contract') sums = false;
+    const result = user.results[0].id;
+    if (user.op === 'state_write') return open.size === 1 && open.get(value)!.length === 1 ? result : end;
+    open = new Map([...open].map(([v, users]) => [v, users.filter((u) => u !== user)] as const).filter(([, users]) => users.length > 0));
+    open.set(result, index.consumers.get(result) ?? []);
   }
 }
 
@@ -84,11 +90,15 @@ function storeSides(index: GraphIndex, stored: Set<ValueId>, heavy: Node, policy
   } else if (policy.prologue === 'store') {
     for (const v of heavy.operands.slice(0, 2)) if (!isParameter(index, v) && !isView(index, stored, v)) stored.add(v);
   }
-  let value = heavy.results[0].id;
-  while (!stored.has(value)) {
-    const [user] = index.consumers.get(value)!;
-    for (const side of user.operands) if (side !== value && repeatsWork(index, stored, side)) stored.add(side);
-    value = user.results[0].id;
+  const chain = new Set<ValueId>([heavy.results[0].id]);
+  for (const value of chain) {
+    if (stored.has(value)) continue;
+    for (const user of index.consumers.get(value) ?? []) chain.add(user.results[0].id);
+  }
+  for (const value of chain) {
+    const node = index.producer.get(value)!;
+    if (node === heavy) continue;
+    for (const side of node.operands) if (!chain.has(side) && repeatsWork(index, stored, side)) stored.add(side);
   }
 }
 

@@ -1,0 +1,84 @@
+/**
+ * Packs the work of several sequences into the inputs of one run. Tokens of all sequences lie on one axis, ordered by
+ * the sequence's row; a row without work has no tokens. Prefill and decode differ in nothing but the number of tokens.
+ */
+import type { HostArray } from '../backends/device.js';
+
+/** One sequence of tokens in the cache. `row` is its place in the block table and in recurrent state. */
+export interface Sequence {
+  readonly row: number;
+  /** Tokens already in the cache: the position of the next one. */
+  length: number;
+  /** Block j holds the entries of positions j * block .. */
+  readonly blocks: number[];
+}
+
+/** `rows`: for which of the tokens logits and the next token are wanted. */
+export interface Work { readonly sequence: Sequence; readonly tokens: readonly number[]; readonly rows: 'last' | 'all' | 'none' }
+
+export interface Sampling { readonly temperature: number; readonly seed: number }
+
+/** Where a work's tokens and wanted rows are in the packed axes. */
+export interface Place { readonly token: number; readonly tokens: number; readonly row: number; readonly rows: number }
+
+export interface Batch {
+  readonly dims: { readonly tokens: number; readonly outputs: number; readonly sequences: number; readonly blocks: number };
+  readonly inputs: Readonly<Record<string, HostArray>>;
+  /** In the order of the works given. */
+  readonly places: readonly Place[];
+}
+
+/** Packs `works` (at most one per sequence, each with a token); the sequences must own blocks for their new tokens. */
+export function packBatch(works: readonly Work[], block: number, sampling: Sampling): Batch {
+  const ordered = works.map((work, index) => ({ work, index })).sort((a, b) => a.work.sequence.row - b.work.sequence.row);
+  const rows: number[] = [];
+  const columns = { tokens: [] as number[], position: [] as number[], sequence: [] as number[], slot: [] as number[] };
+  const places: Place[] = [];
+  for (const { work, index } of ordered) {
+    const token = columns.tokens.length;
+    const first = rows.length;
+    work.tokens.forEach((id, i) => appendToken(columns, work.sequence, id, i, block));
+    const end = columns.tokens.length;
+    if (work.rows === 'all') for (let i = token; i < end; i++) rows.push(i);
+    if (work.rows === 'last') rows.push(end - 1);
+    places[index] = { token, tokens: work.tokens.length, row: first, rows: rows.length - first };
+  }
+  // A run without a wanted row still computes one: every entry has at least one row of logits.
+  if (rows.length === 0) rows.push(columns.tokens.length - 1);
+  const sequences = ordered.at(-1)!.work.sequence.row + 1;
+  const blocks = Math.max(...works.map((w) => w.sequence.blocks.length));
+  return {
+    dims: { tokens: columns.tokens.length, outputs: rows.length, sequences, blocks },
+    inputs: {
+      tokens: Int32Array.from(columns.tokens), position: Int32Array.from(columns.position), sequence: Int32Array.from(columns.sequence),
+      slot: Int32Array.from(columns.slot), blocks: blockTable(works, sequences, blocks), starts: startsOf(ordered.map((o) => o.work), sequences),
+      rows: Int32Array.from(rows), temperature: Float32Array.of(sampling.temperature), seed: Uint32Array.of(sampling.seed >>> 0),
+    },
+    places,
+  };
+}
+
+function appendToken(columns: Record<'tokens' | 'position' | 'sequence' | 'slot', number[]>, sequence: Sequence, id: number, i: number, block: number): void {
+  const position = sequence.length + i;
+  const owned = sequence.blocks[Math.floor(position / block)];
+  if (owned === undefined) throw new Error(`batch: sequence ${sequence.row} owns no block for position ${position}`);
+  columns.tokens.push(id);
+  columns.position.push(position);
+  columns.sequence.push(sequence.row);
+  columns.slot.push(owned * block + (position % block));
+}
+
+/** [sequences, blocks]; 0 where a sequence owns fewer. */
+function blockTable(works: readonly Work[], sequences: number, blocks: number): Int32Array {
+  const table = new Int32Array(sequences * blocks);
+  for (const { sequence } of works) table.set(sequence.blocks, sequence.row * blocks);
+  return table;
+}
+
+/** [sequences + 1]: first token of every row. */
+function startsOf(ordered: readonly Work[], sequences: number): Int32Array {
+  const starts = new Int32Array(sequences + 1);
+  for (const { sequence, tokens } of ordered) starts[sequence.row + 1] = tokens.length;
+  for (let s = 0; s < sequences; s++) starts[s + 1] += starts[s];
+  return starts;
+}

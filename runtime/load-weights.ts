@@ -1,0 +1,58 @@
+/**
+ * Checkpoint -> device, block by block: bytes as stored, converted only where the plan stores another dtype, packed as
+ * the plan says, written to the plan's place.
+ */
+import type { Executable } from '../backends/device.js';
+import type { Plan, Weight } from '../compiler/ir/plan.js';
+import type { WeightSource, WeightSources } from '../compiler/ir/weight-sources.js';
+import { decodeElements } from '../compiler/kernels/half.js';
+import { pack, packBytes, packInt4 } from '../compiler/kernels/packing.js';
+import { CheckpointError } from './checkpoint-error.js';
+import type { Checkpoint } from './checkpoint.js';
+import { readInt4, readPlain } from './stored-values.js';
+import { type Block, weightBlocks } from './weight-blocks.js';
+import { int4Parts, matchNames, namedAxes, storedName, valueDType } from './weight-names.js';
+
+export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
+
+/** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
+export async function loadWeights(executable: Executable, plan: Plan, sources: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
+  const sizes = new Map(plan.weights.map((w) => [w.path, new Map(w.axes.map((a) => [a.name, a.size]))]));
+  const bySource = new Map(sources.weights.map((s) => [s.path, s]));
+  for (const weight of plan.weights) {
+    if (!bySource.has(weight.path)) throw new Error(`weights: the plan's '${weight.path}' has no source`);
+  }
+  matchNames({ ...sources, weights: sources.weights.filter((s) => sizes.has(s.path)) }, checkpoint, (path) => sizes.get(path)!);
+  const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  let doneBytes = 0;
+  for (const weight of plan.weights) {
+    const source = bySource.get(weight.path)!;
+    for (const block of weightBlocks(weight, new Set(namedAxes(source)))) {
+      const bytes = await packBlock(checkpoint, weight, source, block);
+      await executable.write(weight.buffer, block.offset, bytes);
+      doneBytes += bytes.length;
+      onProgress?.({ path: weight.path, doneBytes, totalBytes });
+    }
+  }
+}
+
+async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightSource, block: Block): Promise<Uint8Array> {
+  const name = storedName(source, block.fixed);
+  const stored = checkpoint.tensors.get(name);
+  const { packing } = block;
+  if (stored === undefined) {
+    if (packing.kind === 'int4') return packInt4(packing, block.axes, await readInt4(checkpoint, source, block, packing.group));
+    throw unsuitable(checkpoint, int4Parts(name).packed, weight, 'int4 codes', 'add `quantize ... to int4(group: 32, along: in)` for it to the spec');
+  }
+  const dtype = valueDType(stored.dtype);
+  if (dtype === undefined || (dtype === 'i32' || dtype === 'u32') !== (weight.dtype === 'i32' || weight.dtype === 'u32')) {
+    throw unsuitable(checkpoint, name, weight, stored.dtype, 'use a checkpoint that stores it as F32, BF16 or F16');
+  }
+  const bytes = await readPlain(checkpoint, source, block);
+  if (packing.kind !== 'int4' && dtype === weight.dtype) return packBytes(packing, block.axes, dtype, bytes);
+  return pack(packing, block.axes, weight.dtype, decodeElements(bytes, dtype));
+}
+
+function unsuitable(checkpoint: Checkpoint, tensor: string, weight: Weight, found: string, fix: string): CheckpointError {
+  return new CheckpointError({ code: 'F43', file: checkpoint.tensors.get(tensor)?.file ?? checkpoint.path, tensor, cause: `is stored as ${found}, which cannot serve ${weight.path} (${weight.dtype})`, fix });
+}

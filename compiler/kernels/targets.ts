@@ -8,6 +8,8 @@ export type Target = 'reference' | 'null' | 'cpu' | 'wgsl';
 export interface Schedule extends FusePolicy {
   readonly sizes: TileSizes;
   readonly limits: Limits;
+  /** Run the chunk bodies of recurrences. */
+  readonly chunks: boolean;
   /** Put launches that do not depend on each other together. */
   readonly merge: boolean;
   /** Interleave rows of plain weights in panels of this many. 0: row-major. */
@@ -18,7 +20,7 @@ const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true } as const;
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,

@@ -114,6 +114,16 @@ function stateResult(node: Node & { op: 'window' | 'scan' }, value: ValueId, sto
   return position >= node.emits ? stored.get(node.operands[node.inputs + position - node.emits]) : undefined;
 }
 
+/** The body of a scan: its parameters and constants have memory, all else is computed in the scan's own kernel. */
+function bodyLevel(entry: Entry, body: Graph): Level {
+  const stored = new Map<ValueId, Stored>();
+  for (const node of body.nodes) for (const result of node.results) {
+    const source = sourceTensor(entry, node, result.id, stored);
+    if (source) stored.set(result.id, source);
+  }
+  return { index: indexGraph(body), params: entry.module.params, stored };
+}
+
 /** Walks the units of one level, gathering independent neighbours into one launch. */
 class LevelScheduler {
   private readonly steps: LaunchStep[] = [];
@@ -134,16 +144,33 @@ class LevelScheduler {
 
   private kernel(unit: KernelUnit): void {
     const { options } = this.entry;
-    if (unit.form === 'scan' || unit.form === 'window') throw new Error(`schedule: '${unit.form}' has no kernel form yet`);
     if (unit.form === 'grouped') this.buildLists(unit.ids, unit.experts);
     const dependent = this.pending.some((p) => [...p.roots].some((r) => unit.needs.has(r)));
     if (dependent || !options.schedule.merge) this.flush();
-    const lowerable: Unit = unit.form === 'grouped'
-      ? { form: 'grouped', roots: unit.roots, group: { ids: unit.ids, lists: this.lists.get(unit.ids)! } }
-      : { form: unit.form, roots: unit.roots };
-    const name = `${options.name}_${this.entry.kernels++}_${unit.form}`;
-    const lowered = lowerUnit(this.level, lowerable, name, options.schedule.sizes, options.schedule.limits);
-    this.pending.push({ lowered, cost: costOfUnit(this.level, unit.roots), roots: new Set(unit.roots) });
+    for (const part of this.parts(unit)) {
+      if (part.form === 'window' && part.window!.part === 'state') this.flush();
+      const name = `${options.name}_${this.entry.kernels++}_${unit.form}`;
+      const lowered = lowerUnit(this.level, part, name, options.schedule.sizes, options.schedule.limits);
+      this.pending.push({ lowered, cost: costOfUnit(this.level, unit.roots), roots: new Set(unit.roots) });
+    }
+  }
+
+  /** The kernels of a unit: one, but for windows, which leave their state in a launch of their own. */
+  private parts(unit: KernelUnit): Unit[] {
+    const { roots } = unit;
+    const node = this.level.index.producer.get(roots[0])!;
+    const { states } = this.entry.module;
+    if (unit.form === 'grouped') return [{ form: 'grouped', roots, group: { ids: unit.ids, lists: this.lists.get(unit.ids)! } }];
+    if (node.op === 'scan') {
+      const chunked = node.chunk !== undefined && this.entry.options.schedule.chunks;
+      const body = bodyLevel(this.entry, chunked ? node.chunk!.body : node.body);
+      return [{ form: 'scan', roots, scan: { body, chunked, initial: node.states.map((s) => states[s].initial) } }];
+    }
+    if (node.op === 'window') {
+      const { initial } = states[node.state];
+      return [{ form: 'window', roots, window: { part: 'windows', initial } }, { form: 'window', roots, window: { part: 'state', initial } }];
+    }
+    return [{ form: unit.form, roots }];
   }
 
   private buildLists(ids: ValueId, experts: number): void {

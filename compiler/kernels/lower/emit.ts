@@ -10,11 +10,14 @@ import { emitAttend } from './emit-attend.js';
 import { emitAxes } from './emit-axes.js';
 import { emitContract } from './emit-contract.js';
 import { emitCumulate, emitReduce, emitTop } from './emit-reduce.js';
+import { emitSolve } from './emit-solve.js';
 import type { Lowering } from './lowering.js';
 import { indexOf, withIndex, type Region } from './region.js';
 
 export function emit(l: Lowering, value: ValueId, region: Region): Tile {
   return l.remember(value, region, () => {
+    const given = l.bound.get(value);
+    if (given) return given(region);
     const node = l.level.index.producer.get(value);
     if (node?.op === 'const' && node.results[0].type.axes.length === 0 && !node.perIteration) {
       return l.builder.full(node.data[0], [], node.results[0].type.dtype);
@@ -47,6 +50,7 @@ function compute(l: Lowering, node: Node, region: Region): Tile {
       if (index.kind === 'range') return b.iota(index.axis, index.size, index.start);
       throw new Error(`lowering '${b.name}': iota over an index tile`);
     }
+    case 'solve_lower': return emitSolve(l, node, region);
     case 'gather': return emitGather(l, node, region);
     case 'contract': return emitContract(l, node, region);
     case 'attend': return emitAttend(l, node, region, l.limits.keys);

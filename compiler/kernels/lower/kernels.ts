@@ -2,21 +2,27 @@
  * One fused unit of the Graph as a tile program. The forms differ only in how the grid walks the roots; what is computed
  * at each place is written by `emit`.
  */
-import type { ValueId } from '../../ir/graph.js';
+import type { Node, ValueId } from '../../ir/graph.js';
 import type { Index, Program, Scalar } from '../../ir/kernel.js';
 import { range } from '../build.js';
 import { ceilDivide, element, lessThan, times } from '../scalar.js';
 import { dimScalar, Lowering, type Level, type Limits, type Stored } from './lowering.js';
 import type { Region } from './region.js';
+import { writeScan } from './scan-kernel.js';
 import { domainOf, storeRoot } from './store.js';
+import { writeWindow, writeWindowState } from './window-kernel.js';
 import { tileAttention, tileContraction, tileRow, type TileSizes, type Tiling } from './tiling.js';
 
 export interface Unit {
-  readonly form: 'rows' | 'contract' | 'attend' | 'grouped';
+  readonly form: 'rows' | 'contract' | 'attend' | 'grouped' | 'scan' | 'window';
   /** Values it stores, operands before users. */
   readonly roots: readonly ValueId[];
   /** For `grouped`: the ids that choose the expert, and the lists that say which rows each expert has. */
   readonly group?: { readonly ids: ValueId; readonly lists: GroupLists };
+  /** For `scan`: the level of the body to run, and whether it is the chunk's. */
+  readonly scan?: { readonly body: Level; readonly chunked: boolean; readonly initial: readonly number[] };
+  /** For `window`: the windows themselves, or the state they leave. */
+  readonly window?: { readonly part: 'windows' | 'state'; readonly initial: number };
 }
 export interface GroupLists {
   /** i32 [experts, 2]: first place in `rows` and count. */
@@ -29,12 +35,21 @@ export interface GroupLists {
 export interface Lowered { readonly program: Program; readonly bindings: readonly number[] }
 
 export function lowerUnit(level: Level, unit: Unit, name: string, sizes: TileSizes, limits: Limits): Lowered {
-  const l = new Lowering(level, name, limits);
+  const l = Lowering.start(level, name, limits);
   for (const root of unit.roots) l.own.add(root);
   describeOrigins(l, unit);
   if (unit.form === 'grouped') writeGrouped(l, unit, sizes);
+  else if (unit.form === 'scan') writeScan(l, nodeOf(l, unit, 'scan'), unit.scan!);
+  else if (unit.form === 'window' && unit.window!.part === 'state') writeWindowState(l, nodeOf(l, unit, 'window'));
+  else if (unit.form === 'window') writeWindow(l, nodeOf(l, unit, 'window'), unit.window!.initial);
   else writeGrid(l, unit, sizes);
   return { program: l.builder.finish(), bindings: l.bindings };
+}
+
+function nodeOf<K extends Node['op']>(l: Lowering, unit: Unit, op: K): Extract<Node, { op: K }> {
+  const node = l.level.index.producer.get(unit.roots[0]);
+  if (node?.op !== op) throw new Error(`lowering '${l.builder.name}': a ${op} unit without its node`);
+  return node as Extract<Node, { op: K }>;
 }
 
 function writeGrid(l: Lowering, unit: Unit, sizes: TileSizes): void {

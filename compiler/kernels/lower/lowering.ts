@@ -40,18 +40,28 @@ export function dimScalar(d: Dim): Scalar {
 export interface Limits { readonly tile: number; readonly k: number; readonly keys: number }
 
 export class Lowering {
-  readonly builder: ProgramBuilder;
-  /** One per view: the tensor it is bound to. */
-  readonly bindings: number[] = [];
-  private readonly views = new Map<string, View>();
   private memo: Map<string, Tile>[] = [new Map()];
   /** Values that this very kernel computes: never loaded, even if stored. */
   readonly own = new Set<ValueId>();
+  /** Inputs of a scan's body: how to come by them over a region. */
+  readonly bound = new Map<ValueId, (region: Region) => Tile>();
   /** In a grouped kernel: the ids value whose expert is fixed, and that expert. */
   fixedSelect: { readonly ids: ValueId; readonly at: Scalar } | undefined;
 
-  constructor(readonly level: Level, name: string, readonly limits: Limits) {
-    this.builder = new ProgramBuilder(name);
+  private constructor(
+    readonly level: Level, readonly builder: ProgramBuilder, readonly limits: Limits,
+    private readonly views: Map<string, View>,
+    /** One per view: the tensor it is bound to. */
+    readonly bindings: number[],
+  ) {}
+
+  static start(level: Level, name: string, limits: Limits): Lowering {
+    return new Lowering(level, new ProgramBuilder(name), limits, new Map(), []);
+  }
+
+  /** The same kernel at another level of the Graph: the body of a scan. */
+  inside(level: Level): Lowering {
+    return new Lowering(level, this.builder, this.limits, this.views, this.bindings);
   }
 
   get graph(): Graph { return this.level.index.graph; }

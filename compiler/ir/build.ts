@@ -19,6 +19,8 @@ export class GraphBuilder {
   private readonly inputs: { readonly name: string; readonly value: Value }[] = [];
   private readonly nodes: Node[] = [];
   private readonly values: Value[] = [];
+  /** By value id; none for inputs. */
+  private readonly producers: (Node | undefined)[] = [];
 
   /** `context` is read when a node needs it, so its tables may still grow. */
   constructor(readonly name: string, readonly context: TypeContext) {}
@@ -27,6 +29,11 @@ export class GraphBuilder {
     const value = this.define(type);
     this.inputs.push({ name, value });
     return value;
+  }
+
+  /** The value of input `index`, in the order of declaration. */
+  inputValue(index: number): Value {
+    return this.inputs[index].value;
   }
 
   private define(type: TensorType): Value {
@@ -42,8 +49,20 @@ export class GraphBuilder {
     }
     const results = inferTypes(operation, operands.map((o) => o.type), this.context, declared).map((t) => this.define(t));
     // A repeat's own `label` (its axis) wins over the builder's.
-    this.nodes.push({ span: this.span, label: this.label, ...operation, operands: operands.map((o) => o.id), results });
+    const node: Node = { span: this.span, label: this.label, ...operation, operands: operands.map((o) => o.id), results };
+    this.nodes.push(node);
+    for (const r of results) this.producers[r.id] = node;
     return results;
+  }
+
+  /** The node that defines `value`; none for an input. */
+  producer(value: Value): Node | undefined {
+    return this.producers[value.id];
+  }
+
+  /** The values that `node`, a node of this graph, reads. */
+  operandsOf(node: Node): readonly Value[] {
+    return node.operands.map((id) => this.values[id]);
   }
 
   private one(operation: Operation, ...operands: Value[]): Value { return this.emit(operation, operands)[0]; }

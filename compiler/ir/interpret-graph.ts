@@ -6,7 +6,8 @@
  * every rank interprets the same module, and collectives exchange between the ranks of a group.
  */
 import { exchange, type Collective } from './interpret/collectives.js';
-import { runGraph, type Environment } from './interpret/run.js';
+import { runGraph, runNode, type Environment, type PlainNode } from './interpret/run.js';
+import type { StateStore } from './interpret/state.js';
 import { allocate, extents, volume, type Data, type Tensor } from './interpret/tensor.js';
 import type { Module, StateDecl, TensorType } from './graph.js';
 export type { Data, Tensor } from './interpret/tensor.js';
@@ -94,4 +95,18 @@ export function interpretRanks(modules: readonly Module[], bindings: readonly Bi
     const { outputs } = p.environment.module.graph;
     return { outputs: Object.fromEntries(outputs.map((o, n) => [o.name, values[n]])), states: p.states };
   });
+}
+
+/** Result 0 of a node without state or body on constant operands, rounded to its type; what constant folding computes. */
+export function evaluateConstant(node: PlainNode, operands: readonly { readonly type: TensorType; readonly values: readonly number[] }[]): number[] {
+  const tensors = operands.map(({ type, values }) => tensorFrom(type, values, {}, false, 'a constant'));
+  const states: StateStore = { read: noState, write: noState };
+  const environment: Environment = { module: emptyModule, dims: {}, exact: false, chunked: false, ranks: {}, param: noState, states };
+  return Array.from(runNode(node, tensors, environment, 0)[0].data);
+}
+
+const emptyModule: Module = { graph: { name: 'constant', inputs: [], nodes: [], outputs: [] }, params: [], states: [], taps: [] };
+
+function noState(): never {
+  throw new Error('interpret: a constant reads a parameter or a state');
 }

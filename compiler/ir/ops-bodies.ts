@@ -50,11 +50,22 @@ export function scanOperands<T>(op: Scan, operands: readonly T[]): {
   return { xs: operands.slice(0, op.inputs), carries: operands.slice(op.inputs, end), captured: operands.slice(end, -3), position, sequence, starts };
 }
 
-/** Checks one body (step or chunk) and returns the types of what it emits. `replaced` stands for the tokens axis. */
-function inferScanBody(op: Scan, body: Graph, operands: readonly TensorType[], tokens: Axis, replaced: readonly Axis[]): readonly TensorType[] {
-  const { xs, carries, captured } = scanOperands(op, operands);
-  const entries = carries.map((t): TensorType => ({ dtype: t.dtype, axes: t.axes.slice(1) }));
-  requireInputs(body, [...xs.map((x) => ({ dtype: x.dtype, axes: replaceAxis(x.axes, tokens.name, replaced) })), ...entries, ...captured], 'scan');
+/** Types of the inputs of a scan's body: the step's, or (given `chunk`) the chunk's, which keep an axis for the tokens. */
+export function scanInputTypes(op: Scan, operands: readonly TensorType[], chunk?: Axis): readonly TensorType[] {
+  const { xs, carries, captured, position } = scanOperands(op, operands);
+  const tokens = tokenAxis(position, 'scan');
+  return [
+    ...xs.map((x): TensorType => ({ dtype: x.dtype, axes: replaceAxis(x.axes, tokens.name, chunk ? [chunk] : []) })),
+    ...carries.map((t): TensorType => ({ dtype: t.dtype, axes: t.axes.slice(1) })),
+    ...captured,
+  ];
+}
+
+/** Checks one body (step or chunk) and returns the types of what it emits. */
+function inferScanBody(op: Scan, body: Graph, operands: readonly TensorType[], chunk?: Axis): readonly TensorType[] {
+  const inputs = scanInputTypes(op, operands, chunk);
+  const entries = inputs.slice(op.inputs, op.inputs + op.states.length);
+  requireInputs(body, inputs, 'scan');
   const outputs = outputTypes(body);
   if (outputs.length !== op.emits + entries.length) throw new Error(`scan: ${outputs.length} outputs for ${op.emits} emitted values and ${entries.length} carries`);
   entries.forEach((t, i) => requireCarry(outputs[op.emits + i], t, i, 'scan'));
@@ -67,13 +78,13 @@ export function inferScan(op: Scan, operands: readonly TensorType[], context: Ty
   const tokens = tokenAxis(position, 'scan');
   for (const x of xs) requireAxis(x, tokens.name, 'scan');
   const states = op.states.map((index, i) => requireState(context, index, 'recurrent', carries[i], 'scan'));
-  const emitted = inferScanBody(op, op.body, operands, tokens, []);
-  if (op.chunk !== undefined) requireChunk(op, op.chunk, operands, tokens, emitted);
+  const emitted = inferScanBody(op, op.body, operands);
+  if (op.chunk !== undefined) requireChunk(op, op.chunk, operands, emitted);
   return [...emitted.map((t): TensorType => ({ dtype: t.dtype, axes: [tokens, ...t.axes] })), ...states.map((s) => s.type)];
 }
 
-function requireChunk(op: Scan, chunk: NonNullable<Scan['chunk']>, operands: readonly TensorType[], tokens: Axis, emitted: readonly TensorType[]): void {
-  const rows = inferScanBody(op, chunk.body, operands, tokens, [{ name: chunk.axis, size: chunk.size }]);
+function requireChunk(op: Scan, chunk: NonNullable<Scan['chunk']>, operands: readonly TensorType[], emitted: readonly TensorType[]): void {
+  const rows = inferScanBody(op, chunk.body, operands, { name: chunk.axis, size: chunk.size });
   rows.forEach((t, i) => {
     requireAxis(t, chunk.axis, 'scan chunk');
     if (t.dtype !== emitted[i].dtype || !sameAxes(withoutAxes(t.axes, [chunk.axis]), emitted[i].axes)) {

@@ -36,6 +36,9 @@ export function* runGraph(graph: Graph, args: readonly Tensor[], env: Environmen
 
 type Nested = Extract<Node, { op: 'repeat' | 'scan' | 'all_reduce' | 'all_gather' | 'reduce_scatter' }>;
 
+/** Nodes without a body that need no other rank. */
+export type PlainNode = Exclude<Node, Nested>;
+
 function isNested(node: Node): node is Nested {
   return ['repeat', 'scan', 'all_reduce', 'all_gather', 'reduce_scatter'].includes(node.op);
 }
@@ -54,7 +57,7 @@ function constant(node: Extract<Node, { op: 'const' }>, value: Value, env: Envir
   return out;
 }
 
-function runNode(node: Exclude<Node, Nested>, operands: readonly Tensor[], env: Environment, iteration: number): readonly Tensor[] {
+export function runNode(node: PlainNode, operands: readonly Tensor[], env: Environment, iteration: number): readonly Tensor[] {
   const [x, y, z] = operands;
   switch (node.op) {
     case 'param': return [env.param(node.param, iteration)];

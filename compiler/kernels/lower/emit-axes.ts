@@ -33,6 +33,19 @@ export function spread(l: Lowering, tile: Tile, axes: readonly { readonly name: 
   return missing.length === 0 ? tile : l.builder.broadcast(tile, [...tile.shape, ...missing]);
 }
 
+/** The part `index` of a tile that has `axis` (of `size`) in full, for results that come only in full. */
+export function cut(l: Lowering, tile: Tile, axis: string, size: number, index: Index): Tile {
+  const b = l.builder;
+  if (index.kind === 'point') {
+    const here = b.equal(b.iota(axis, size), b.scalar(index.at));
+    return b.reduce('add', b.select(here, tile, 0), axis);
+  }
+  const start = index.kind === 'range' ? constantOf(index.start) : undefined;
+  if (index.kind !== 'range' || start === undefined) throw new Error(`lowering '${b.name}': '${axis}' comes in full; a moving part of it has no form`);
+  const part = start === 0 && index.size === size ? tile : b.slice(tile, axis, { start, size: index.size });
+  return axis === index.axis ? part : b.rename(part, axis, index.axis);
+}
+
 function emitSlice(l: Lowering, node: Node & { op: 'slice' }, region: Region): Tile {
   const x = node.operands[0];
   const index = indexOf(region, node.into);

@@ -11,8 +11,8 @@ type Contract = Node & { op: 'contract' };
 
 export function emitContract(l: Lowering, node: Contract, region: Region): Tile {
   const over = summedAxes(l, node);
-  const nested = over.find((a) => holdsContraction(l, node.operands, a.name));
-  if (nested) return emitSumOfContractions(l, node, region, nested);
+  const choices = over.find((a) => node.operands.slice(0, 2).some((v) => sumsChoices(l, v, a.name)));
+  if (choices) return emitSumOfChoices(l, node, region, choices);
   if (over.length === 1 && (over[0].size as number) > l.limits.k) return emitInStretches(l, node, region, over[0]);
   let inside = region;
   for (const a of over) inside = withIndex(inside, a.name, whole(a));
@@ -49,25 +49,22 @@ function emitInStretches(l: Lowering, node: Contract, region: Region, axis: Axis
   return out;
 }
 
-/** Whether an operand with `axis` is itself a contraction that this kernel computes. */
-function holdsContraction(l: Lowering, operands: readonly ValueId[], axis: string): boolean {
-  return operands.slice(0, 2).some((v) => l.type(v).axes.some((a) => a.name === axis) && reachesContraction(l, v));
-}
-
-function reachesContraction(l: Lowering, value: ValueId): boolean {
+/** Whether an operand selects by ids along `axis` in this very kernel: then each choice is a contraction of its own. */
+function sumsChoices(l: Lowering, value: ValueId, axis: string): boolean {
   if (l.level.stored.has(value) && !l.own.has(value)) return false;
   const node = l.level.index.producer.get(value);
-  if (!node) return false;
-  return node.op === 'contract' || node.operands.some((o) => reachesContraction(l, o));
+  if (!node || !l.type(value).axes.some((a) => a.name === axis)) return false;
+  if (node.op === 'contract' && node.select) return l.type(node.operands[2]).axes.some((a) => a.name === axis);
+  return node.operands.some((o) => sumsChoices(l, o, axis));
 }
 
-/** sum over the axis, one place at a time: each place is a contraction of its own (the chosen experts of a token). */
-function emitSumOfContractions(l: Lowering, node: Contract, region: Region, axis: Axis): Tile {
+/** sum over the choices, one at a time: each is a contraction with the operand its id selects. */
+function emitSumOfChoices(l: Lowering, node: Contract, region: Region, axis: Axis): Tile {
   const b = l.builder;
   const term = (index: Index): Tile => {
     const inside = withIndex(region, axis.name, index);
     const rest = node.over.filter((o) => o !== axis.name);
-    if (rest.length > 0) throw new Error(`lowering '${b.name}': a sum over '${axis.name}' of contractions may sum over nothing else`);
+    if (rest.length > 0) throw new Error(`lowering '${b.name}': a sum over the choices '${axis.name}' may sum over nothing else`);
     const [left, right] = node.operands.map((v) => emit(l, v, complete(inside, l.type(v))));
     return b.multiply(left, right);
   };

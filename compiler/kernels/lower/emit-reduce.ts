@@ -3,7 +3,7 @@ import type { Node } from '../../ir/graph.js';
 import { call, cast, arg, num } from '../../ir/expr.js';
 import type { Tile } from '../../ir/kernel.js';
 import { lowest, range } from '../build.js';
-import { spread } from './emit-axes.js';
+import { cut, spread } from './emit-axes.js';
 import { emit } from './emit.js';
 import type { Lowering } from './lowering.js';
 import { indexOf, whole, withIndex, type Region } from './region.js';
@@ -37,7 +37,7 @@ export function emitReduce(l: Lowering, node: Node & { op: 'reduce' }, region: R
 export function emitCumulate(l: Lowering, node: Node & { op: 'cumulate' }, region: Region): Tile {
   const axis = l.type(node.operands[0]).axes.find((a) => a.name === node.axis)!;
   const tile = spread(l, emit(l, node.operands[0], withIndex(region, axis.name, whole(axis))), [{ name: axis.name, size: axis.size as number }]);
-  return l.builder.cumulate(tile, axis.name, { reverse: node.reverse });
+  return cut(l, l.builder.cumulate(tile, axis.name, { reverse: node.reverse }), axis.name, axis.size as number, indexOf(region, axis.name));
 }
 
 /** k rounds of "largest, lowest id first"; the ids found so far are carried. */

@@ -1,10 +1,10 @@
 /** A unit-lower-triangular solve inside a program, row after row (forward substitution). */
 import type { Node } from '../../ir/graph.js';
 import type { Tile } from '../../ir/kernel.js';
-import { spread } from './emit-axes.js';
+import { cut, spread } from './emit-axes.js';
 import { emit } from './emit.js';
 import type { Lowering } from './lowering.js';
-import { complete, whole, withIndex, type Region } from './region.js';
+import { complete, indexOf, whole, withIndex, type Region } from './region.js';
 
 /** x with (I + tril(a, -1)) x = b. Rows not yet solved are 0 in x, so each round's product sees solved ones only. */
 export function emitSolve(l: Lowering, node: Node & { op: 'solve_lower' }, region: Region): Tile {
@@ -21,7 +21,7 @@ export function emitSolve(l: Lowering, node: Node & { op: 'solve_lower' }, regio
     const known = t.dot(factor, t.rename(solved, rows.name, columns.name), { over: [columns.name] });
     return [t.select(t.equal(places, t.scalar(row)), t.subtract(right, known), solved)];
   });
-  return x;
+  return cut(l, x, rows.name, size, indexOf(region, rows.name));
 }
 
 /** Axes of the solution: those of b, then batch axes that only a has. */

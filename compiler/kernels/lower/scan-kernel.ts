@@ -48,7 +48,7 @@ function walkBody(
   const inner = l.inside(scan.body);
   const { inputs, outputs } = scan.body.index.graph;
   inputs.forEach(({ value }, i) => {
-    if (i < x.xs.length) inner.bound.set(value.id, (region) => emit(l, x.xs[i], withIndex(region, x.tokens, x.at)));
+    if (i < x.xs.length) inner.bound.set(value.id, (region) => emit(l, x.xs[i], withIndex(region, x.tokens, tokensOf(l, x.at, region))));
     else if (i < x.xs.length + x.carried.length) inner.bound.set(value.id, () => x.carried[i - x.xs.length]);
     else inner.bound.set(value.id, (region) => emit(l, x.captured[i - x.xs.length - x.carried.length], region));
   });
@@ -62,6 +62,19 @@ function walkBody(
     b.store(out, at, spread(l, emit(inner, output.value, region), shape));
   });
   return outputs.slice(node.emits).map((output) => b.cast('f32', emit(inner, output.value, complete(x.fixed, inner.type(output.value)))));
+}
+
+/** The tokens that a region of the body means: the step's own, or those of a place or stretch of its chunk. */
+function tokensOf(l: Lowering, step: Index, region: Region): Index {
+  if (step.kind !== 'range') return step;
+  const part = region.get(step.axis);
+  if (part?.kind === 'point') {
+    // A row past the sequence's end belongs to the next sequence; it must read as padding.
+    const at = l.builder.scalar(plus(step.start, part.at));
+    return l.tileIndex(l.builder.select(l.builder.less(at, l.builder.scalar(step.limit!)), at, -1));
+  }
+  if (part?.kind !== 'range') throw new Error('lowering a scan: a chunk is read whole, in stretches or at one place');
+  return { ...part, start: plus(step.start, part.start), limit: step.limit };
 }
 
 function stateIndex(l: Lowering, value: ValueId, row: Scalar, fixed: Region): Index[] {

@@ -12,6 +12,9 @@ export class CommandError extends Error {
   }
 }
 
+/** The command was called wrongly in a way that the option parser cannot see. */
+export class UsageError extends Error {}
+
 /** Diagnostics were printed already; only the exit code is left. */
 export class Reported extends Error {}
 
@@ -25,6 +28,10 @@ function isCoded(error: unknown): error is Error & Coded {
 /** Prints the error on stderr and returns the exit code. */
 export function reportFailure(error: unknown): number {
   if (error instanceof Reported) return 1;
+  if (error instanceof UsageError) {
+    process.stderr.write(`error: ${error.message}\n`);
+    return 2;
+  }
   if (isCoded(error)) {
     // Such messages begin with their code and end with their fix; here both have their own place.
     const text = error.message.replace(`${error.code} `, '').replace(`\n  fix: ${error.fix}`, '');

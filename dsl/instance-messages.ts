@@ -107,3 +107,33 @@ export function emitOutside(span: Span): Diagnostic {
 export function repeatInScan(span: Span): Diagnostic {
   return error('E0513', 'a `repeat` inside a `scan` is not supported', span);
 }
+
+export function nestedScan(span: Span): Diagnostic {
+  return error('E0514', 'a `scan` inside a `scan` is not supported', span);
+}
+
+export function scanInput(name: string, side: AxisSide): Diagnostic {
+  return error('E0515', `\`scan\` runs over the tokens, which \`${name}\` does not have`, side.span, { label: `has ${axesText(side.axes)}` });
+}
+
+export function carryInitial(name: string, span: Span): Diagnostic {
+  return error('E0516', `\`${name}\` starts as a number that is known when the model is compiled`, span);
+}
+
+export function carryAxes(name: string, declared: AxisSide, found: AxisSide): Diagnostic {
+  return error('E0517', `\`${name}\` must leave the body as it entered, over ${axesText(declared.axes)}`, found.span, {
+    label: `over ${axesText(found.axes)}`, notes: [{ span: declared.span, text: 'carried here' }],
+  });
+}
+
+export function scanEmitsNothing(span: Span): Diagnostic {
+  return error('E0518', 'this `scan` emits nothing', span, { notes: [{ text: '`emit value` gives one value per token' }] });
+}
+
+export function chunkNames(span: Span): Diagnostic {
+  return error('E0519', 'a chunk has two names: its rows, and a second axis like them', span, { notes: [{ text: 'chunk 64 as (i, j) { .. }' }] });
+}
+
+export function chunkEmits(rows: string, span: Span, step: Span): Diagnostic {
+  return error('E0520', `a chunk emits what the step emits, over ${rows} besides`, span, { notes: [{ span: step, text: 'the step body' }] });
+}

@@ -35,9 +35,19 @@ export function contractLast(frame: Frame, left: Located, right: Located, span: 
   const last = visibleAxes(frame, w).at(-1);
   if (last === undefined) fail(messages.noAxisToContract(left.span, span));
   if (!hasAxis(x.value.type.axes, last.name)) {
-    fail(messages.contractMismatch({ span: left.span, axes: [last] }, { span: right.span, axes: visibleAxes(frame, x) }, span));
+    fail(messages.contractMismatch({ span: left.span, axes: [last] }, { span: right.span, axes: visibleAxes(frame, x) }, fitting(frame, x), span));
   }
   return contract(frame, x, w, [last.name], span);
+}
+
+/** Parameters in scope that could stand on the left of `@ x`. */
+function fitting(frame: Frame, x: TensorValue): readonly string[] {
+  return frame.scope.visible().filter((name) => {
+    const v = frame.scope.findAssignable(name);
+    if (v?.kind !== 'tensor' || !v.fixed) return false;
+    const last = visibleAxes(frame, v).at(-1);
+    return last !== undefined && hasAxis(x.value.type.axes, last.name);
+  }).slice(0, 3);
 }
 
 /** `dot(a, b, over: axes)`. The operand that follows the tokens comes first, so that results start with their axes. */

@@ -12,6 +12,7 @@ import { requireExtent, resolveAxis } from './dims.js';
 import { spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { building, claim, claimLabel, constant, fail, modelInput, tensor, type Frame } from './frame.js';
+import { quantizedStorage } from './quantize-rules.js';
 import { describe, none, type StateValue, type TensorValue, type Value } from './value.js';
 
 function pathIn(frame: Frame, name: string): string {
@@ -30,6 +31,13 @@ function distinctAxes(axes: readonly AxisValue[], type: TensorTypeExpr): readonl
   return axes.map(graphAxis);
 }
 
+/** Takes the path of a state. */
+export function claimState(frame: Frame, name: string, span: Span): string {
+  if (frame.routing !== undefined) fail(messages.stateInRoute(name, span));
+  takeName(frame, name, span);
+  return pathIn(frame, name);
+}
+
 export function declareParam(frame: Frame, s: ParamStatement): void {
   const present = s.when === undefined ? { kind: 'bool' as const, value: true } : evaluate(frame, s.when);
   if (present.kind !== 'bool') fail(messages.notACondition(describe(present), s.when!.span));
@@ -45,7 +53,7 @@ export function declareParam(frame: Frame, s: ParamStatement): void {
     const path = pathIn(frame, n.name);
     // Floats are f32 where they are read, whatever is stored.
     const dtype: DType = declared === undefined || isFloat(declared) ? 'f32' : declared;
-    const decl: ParamDecl = { paths: [path], type: { dtype, axes: all }, storage: storageOf(frame, path, declared, all), init, frozen: s.frozen, span: n.span };
+    const decl: ParamDecl = { paths: [path], type: { dtype, axes: all }, storage: storageOf(frame, path, declared, axes), init, frozen: s.frozen, span: n.span };
     const index = frame.run.params.push(decl) - 1;
     const value: TensorValue = { ...constant(frame, building(frame, n.span).param(index), n.span), settled: true, ...(routing === undefined ? {} : { routing }) };
     frame.scope.set(n.name, value);
@@ -53,10 +61,11 @@ export function declareParam(frame: Frame, s: ParamStatement): void {
   }
 }
 
-function storageOf(frame: Frame, path: string, declared: DType | undefined, axes: readonly Axis[]): Storage {
-  const stored = frame.run.storage?.(path);
-  if (stored?.kind === 'int4' && (stored.along === 'in' || stored.along === 'last')) return { ...stored, along: axes.at(-1)!.name };
-  return stored ?? { kind: 'plain', dtype: declared ?? frame.run.precision.weights };
+/** A quantize rule packs whatever the checkpoint holds; without one the checkpoint decides, then the declaration. */
+function storageOf(frame: Frame, path: string, declared: DType | undefined, own: readonly Axis[]): Storage {
+  const { run } = frame;
+  const packed = quantizedStorage(run, run.axes, run.quantize, path, own);
+  return packed ?? run.storage?.(path) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
 }
 
 const defaultInit: Init = { kind: 'normal', deviation: 0.02 };
@@ -80,15 +89,14 @@ function requireNumber(frame: Frame, e: Expr): number {
 
 /** Declares the state and writes this step's entries; what follows in the body sees them. */
 export function declareState(frame: Frame, s: StateStatement): void {
-  if (frame.routing !== undefined) fail(messages.stateInRoute(s.name.name, s.span));
   if (s.type.rest) fail(messages.restInDeclaration('a state', s.type.span));
-  takeName(frame, s.name.name, s.name.span);
+  const path = claimState(frame, s.name.name, s.name.span);
   const axes = distinctAxes(s.type.axes.map((e) => resolveAxis(frame, e)), s.type);
   const dtype = (s.type.dtype?.name as DType | undefined) ?? frame.run.precision.cache;
   const entry = stateEntry(frame, s, axes, dtype);
   const extent = s.extent === undefined ? undefined : requireCount(frame, s.name.name, s.extent);
   const initial = s.fill === undefined ? 0 : requireNumber(frame, s.fill);
-  const base = { paths: [pathIn(frame, s.name.name)], initial, span: s.name.span };
+  const base = { paths: [path], initial, span: s.name.span };
   const decl: StateDecl = s.policy === 'last'
     ? { ...base, policy: 'last', type: { dtype, axes: [{ name: 'pool', size: symbol('pool') }, { name: 'last', size: extent! }, ...axes] } }
     : { ...base, policy: 'append', type: { dtype, axes: [{ name: 'slots', size: symbol('slots') }, ...axes] } };
@@ -103,7 +111,8 @@ export function declareState(frame: Frame, s: StateStatement): void {
   frame.scope.set(s.name.name, result);
 }
 
-function requireCount(frame: Frame, name: string, e: Expr): number {
+/** A whole number that is known now. */
+export function requireCount(frame: Frame, name: string, e: Expr): number {
   const value: Value = evaluate(frame, e);
   return value.kind === 'number' ? requireExtent(value, name, e.span) : fail(messages.notADim(name, describe(value), e.span));
 }

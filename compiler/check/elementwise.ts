@@ -22,9 +22,15 @@ export function elementwise(frame: Frame, fn: ScalarFunction, args: readonly Val
   if (values.some((v) => v.kind === 'score' || (frame.extras !== undefined && v.kind === 'tensor'))) {
     return scoreCall(fn, values.map((v) => toScore(frame, v, span)));
   }
-  if (values.some((v) => v.kind === 'tensor')) return tensorMap(frame, fn, values, span);
+  if (values.some((v) => v.kind === 'tensor') || onSeveralAxes(values)) return tensorMap(frame, fn, values, span);
   if (values.some((v) => v.kind === 'vector')) return vectorMap(fn, values, span);
   return scalar(fn, values, span);
+}
+
+/** Lists on different axes span a table: `iota(i) >= iota(j)`. */
+function onSeveralAxes(values: readonly Value[]): boolean {
+  const axes = values.flatMap((v) => (v.kind === 'vector' && v.axis !== undefined ? [v.axis.name] : []));
+  return axes.some((a) => a !== axes[0]);
 }
 
 /** The size of an axis as a number that remembers the axis. */
@@ -85,7 +91,23 @@ function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], spa
   const dtypes = located.flatMap((a, i) => (fn === 'select' && i === 0 ? [] : [a.kind === 'tensor' ? a.value.type.dtype : literalDType(a)]));
   const float = fn === 'divide' || dtypes.some((d) => d !== undefined && isFloat(d));
   const operands = located.map((a, i) => operand(frame, a, fn === 'select' && i === 0 ? false : float, fn, span));
-  return tensor(frame, building(frame, span).map(fn, ...operands), span, tensors);
+  return tensor(frame, building(frame, span).map(fn, ...leaderFirst(frame, fn, operands, tensors, span)), span, tensors);
+}
+
+const commutative: ReadonlySet<ScalarFunction> = new Set(['add', 'multiply', 'minimum', 'maximum', 'equal', 'not_equal', 'and', 'or']);
+
+/**
+ * A result lists the axes of its first operand first. A gain in front of a value (`weight * x`) must not turn the order
+ * of the value's axes around: the operand that has all axes leads.
+ */
+function leaderFirst(frame: Frame, fn: ScalarFunction, operands: readonly GraphValue[], tensors: readonly TensorValue[], span: Span): readonly GraphValue[] {
+  const covers = (a: GraphValue): boolean => operands.every((b) => b.type.axes.every((axis) => hasAxis(a.type.axes, axis.name)));
+  const flowing = operands.find((o) => tensors.some((t) => !t.fixed && t.graph === frame.graph && t.value === o));
+  const leader = operands.find(covers) ?? flowing ?? operands[0];
+  if (leader === operands[0] || operands[0].type.axes.length === 0) return operands;
+  if (commutative.has(fn)) return [leader, ...operands.filter((o) => o !== leader)];
+  const missing = leader.type.axes.filter((a) => !hasAxis(operands[0].type.axes, a.name)).reverse();
+  return [missing.reduce((x, axis) => building(frame, span).broadcast(x, axis), operands[0]), ...operands.slice(1)];
 }
 
 /** Numbers with a fraction are f32; whole ones take the dtype of what they meet. */

@@ -7,6 +7,7 @@ import type { GraphBuilder } from '../ir/build.js';
 import type { Value as GraphValue, ParamDecl, StateDecl, Storage } from '../ir/graph.js';
 import { AxisTable, type AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
+import type { QuantizeEntry } from './quantize-rules.js';
 import type { Scope } from './scope.js';
 import type { Routing, TensorValue } from './value.js';
 
@@ -19,17 +20,18 @@ export interface Elaboration {
   readonly axes: AxisTable;
   readonly params: ParamDecl[];
   readonly states: StateDecl[];
-  precision: Precision;
+  readonly precision: Precision;
+  readonly quantize: readonly QuantizeEntry[];
   /** Entries of a cache block. */
   readonly block: number;
   /** What a checkpoint stores at a path, if one is known. */
   readonly storage?: (path: string) => Storage | undefined;
   /** Whether somebody asked for the export at this path. */
-  wanted: (path: string) => boolean;
+  readonly wanted: (path: string) => boolean;
   /** Sites (paths without indices) of all exports, wanted or not. */
   readonly exported: Set<string>;
   /** Inputs of the model's graph, as tensors. */
-  inputs: ReadonlyMap<string, TensorValue>;
+  readonly inputs: Map<string, TensorValue>;
 }
 
 /** A call of a layer; the model itself; one iteration of a repeat. */

@@ -124,3 +124,45 @@ export function statementOutside(word: string, span: Span): Diagnostic {
     notes: [{ text: 'a file holds `use`, `model`, `layer`, `fn` and `const`' }],
   });
 }
+
+export function lateUse(span: Span): Diagnostic {
+  return error('E0023', '`use` stands behind a definition', span, { notes: [{ text: 'every `use` comes before the first `model`, `layer`, `fn` or `const`' }] });
+}
+
+export function unknownModule(module: string, suggestions: readonly string[], span: Span): Diagnostic {
+  return error('E0101', `there is no module \`${module}\``, span, {
+    notes: [...didYouMean(suggestions), { text: 'the standard library is `std`; a file of your own is written `use "./file.firn".{name}`' }],
+  });
+}
+
+export function missingFile(module: string, path: string, span: Span): Diagnostic {
+  return error('E0102', `cannot read "${module}"`, span, { notes: [{ text: `looked for ${path}, relative to the file with this \`use\`` }] });
+}
+
+/** `elsewhere`: modules of the standard library that have the name. */
+export function unknownImport(name: string, module: string, suggestions: readonly string[], elsewhere: readonly string[], span: Span): Diagnostic {
+  const found = elsewhere.map((other) => ({ text: `${other} defines it: write \`use ${other}.{${name}}\`` }));
+  return error('E0103', `\`${module}\` does not define \`${name}\``, span, { notes: [...found, ...didYouMean(suggestions)], fix: replaceBy(suggestions, span) });
+}
+
+/** `round`: module names from the one that closes the cycle back to itself. */
+export function moduleCycle(round: readonly string[], uses: readonly Span[], span: Span): Diagnostic {
+  return error('E0104', 'these files use each other in a circle', span, {
+    label: 'closes the circle',
+    notes: [...uses.map((use) => ({ span: use, text: 'part of it' })), { text: round.join(' -> ') }, { text: 'move what both need into a third file' }],
+  });
+}
+
+export function ambiguousName(name: string, modules: readonly string[], span: Span): Diagnostic {
+  return error('E0105', `\`${name}\` is defined by ${modules.join(' and ')}`, span, { notes: [{ text: `name the module: \`use ${modules[0]}.{${name}}\`` }] });
+}
+
+export function definedTwice(name: string, first: Span, span: Span): Diagnostic {
+  return error('E0106', `\`${name}\` is defined twice`, span, { label: 'again here', notes: [{ span: first, text: 'first here' }] });
+}
+
+/** `site`: the definition in the same file, when that is what the name already stands for. */
+export function usedTwice(name: string, module: string, other: string, site: Span | undefined, span: Span): Diagnostic {
+  const earlier = site ? { span: site, text: 'this file defines it' } : { text: `the name is already that of ${module}` };
+  return error('E0107', `\`${name}\` would stand for two things`, span, { label: `also brought in from ${other}`, notes: [earlier] });
+}

@@ -7,10 +7,11 @@
  * a bug. Same request, same bytes out.
  */
 import { loadProgram, type ModuleLoader } from '../dsl/modules.js';
-import type { Diagnostic } from '../dsl/diagnostics.js';
+import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
 import type { SourceFile } from '../dsl/span.js';
-import { elaborate } from './check/elaborate.js';
+import { elaborate, type ElaborateOptions } from './check/elaborate.js';
 import type { ModelInfo } from './check/model-info.js';
+import { programOf } from './check/program-of.js';
 import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
 import type { DType } from './ir/dtype.js';
 import type { Module } from './ir/graph.js';
@@ -18,6 +19,7 @@ import type { Bundle } from './ir/plan.js';
 import type { WeightSources } from './ir/weight-sources.js';
 import { scheduleFor, type Target } from './kernels/targets.js';
 import { storedDTypes } from './model/stored-dtypes.js';
+import { weightRules } from './model/weight-rules.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
 import { quantize } from './passes/quantize.js';
@@ -28,7 +30,6 @@ import { simplify } from './passes/simplify.js';
 import type { EntryLaunches } from './plan/launches.js';
 import { buildPlan } from './plan/plan.js';
 import { printViolations, verifyPlan } from './plan/verify-plan.js';
-import { refusals } from './refusals.js';
 
 export interface CompileRequest extends SizeRequest {
   readonly entry: SourceFile;
@@ -36,7 +37,7 @@ export interface CompileRequest extends SizeRequest {
   readonly target: Target;
   /** The model of the file; its last one if not given. */
   readonly model?: string;
-  readonly overrides?: Parameters<typeof elaborate>[1] extends infer O ? (O extends { overrides?: infer V } ? V : never) : never;
+  readonly overrides?: ElaborateOptions['overrides'];
   readonly precision?: 'f32' | 'bf16';
   /** Which exports become outputs. */
   readonly taps?: boolean | readonly string[];
@@ -57,26 +58,27 @@ export interface Compiled {
   readonly sources?: WeightSources;
   readonly diagnostics: readonly Diagnostic[];
   /** Every file that was read, for code frames. */
-  readonly files: ReadonlyMap<string, SourceFile>;
+  readonly files: readonly SourceFile[];
 }
 
 export function compile(request: CompileRequest): Compiled {
   const seen = request.onPhase ?? (() => undefined);
-  const { program, files, diagnostics: syntax } = loadProgram(request.entry, request.load);
-  if (!program) return { diagnostics: syntax, files };
-  const rules = weightRules(program);
+  const loaded = loadProgram(request.entry, request.load);
+  const { sources: files, diagnostics: syntax } = loaded;
+  if (hasErrors(syntax)) return { diagnostics: syntax, files };
+  const program = programOf(loaded);
   const checked = elaborate(program, {
     model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
     ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),
-    ...(request.stored ? { storage: storedDTypes(rules, request.stored) } : {}),
+    ...(request.stored ? { storage: storedDTypes(weightRules(program), request.stored) } : {}),
   });
   const { module: graph, info } = checked;
   if (!graph || !info) return { diagnostics: [...syntax, ...checked.diagnostics], files };
   seen('graph', graph);
 
   const { sources, diagnostics: mapping } = info.weights ? resolveWeightSources(graph, info.weights.rules, info.weights.span) : { sources: undefined, diagnostics: [] };
-  const diagnostics = [...syntax, ...checked.diagnostics, ...mapping, ...refusals(request.target, graph)];
-  if (diagnostics.some((d) => d.severity === 'error')) return { diagnostics, files, info };
+  const diagnostics = [...syntax, ...checked.diagnostics, ...mapping];
+  if (hasErrors(diagnostics)) return { diagnostics, files, info };
 
   const module = passes(graph, info);
   seen('passes', module);

@@ -33,7 +33,8 @@ export function conformance(name: string, makeDevice: MakeDevice, options: Confo
   const computes = options.computes ?? true;
   describe(`device ${name}`, () => {
     let device: Device | undefined;
-    beforeAll(async () => { device = await makeDevice(); });
+    // A device may have to build its native part first.
+    beforeAll(async () => { device = await makeDevice(); }, 120_000);
     afterAll(async () => { await device?.close(); });
     const use: UseDevice = () => device!;
     bufferCases(use, computes);

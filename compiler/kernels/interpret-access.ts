@@ -106,7 +106,7 @@ export function compileLoad(m: Machine, s: Load): Action {
     if (lo > 0) out.fill(fill, to, to + lo);
     if (hi < length) out.fill(fill, to + Math.max(lo, hi), to + length);
     if (hi <= lo) return;
-    check(base, start + lo, hi - lo);
+    check?.(base, start + lo, hi - lo);
     read(base, start + lo, hi - lo, to + lo);
   });
 }
@@ -139,11 +139,7 @@ function plainReader(bound: BoundView, runs: Runs, out: Register): RunReader {
     case 'f16': return each((to, offset) => { out[to] = floatOfF16[bound.data[offset]]; });
     default: {
       if (!regular) return each((to, offset) => { out[to] = bound.data[offset]; });
-      return (base, from, count, to) => {
-        const [data, step, first] = [bound.data as Register, stepOf(), base + at(from)];
-        if (step === 1) out.set(data.subarray(first, first + count), to);
-        else copyRun(out, to, data, first, step, count);
-      };
+      return (base, from, count, to) => copyRun(out, to, bound.data as Register, base + at(from), stepOf(), count);
     }
   }
 }
@@ -174,25 +170,32 @@ function int4Reader(bound: BoundView, packing: Int4Packing, runs: Runs, out: Reg
   }
   return (base, from, count, to) => {
     const lane = runs.places[along - 1] % width;
-    const words = bound.data as Uint32Array;
-    let i = 0;
-    while (i < count) {
-      const k = from + i;
-      const block = (base + Math.floor(k / group)) * blockWords;
+    for (let i = 0; i < count;) {
+      const inGroup = (from + i) % group;
+      const block = (base + (from + i - inGroup) / group) * blockWords;
       const scale = fromBf16(bound.halves[block * 2 + (width * group) / 4 + lane]);
-      const end = Math.min(count, i + group - (k % group));
-      for (; i < end; i++) {
-        const inGroup = (from + i) % group;
-        const code = (words[block + (inGroup >> 3) * width + lane] >>> ((inGroup & 7) * 4)) & 15;
-        out[to + i] = round ? value((code - 8) * scale) : (code - 8) * scale;
-      }
+      const many = Math.min(count - i, group - inGroup);
+      decodeCodes(out as Float32Array, to + i, bound.data as Uint32Array, block + lane, width, inGroup, many, scale);
+      if (round) for (let j = to + i; j < to + i + many; j++) out[j] = value(out[j]);
+      i += many;
     }
   };
 }
 
+/** Elements `from` .. of one group of one row, whose words lie `step` apart from `first` on. */
+function decodeCodes(out: Float32Array, to: number, words: Uint32Array, first: number, step: number, from: number, count: number, scale: number): void {
+  let word = words[first + (from >> 3) * step] >>> ((from & 7) * 4);
+  for (let i = 0; i < count; i++) {
+    const element = from + i;
+    if (i > 0 && (element & 7) === 0) word = words[first + (element >> 3) * step];
+    out[to + i] = ((word & 15) - 8) * scale;
+    word >>>= 4;
+  }
+}
+
 /** In checked mode: a program may read from a `readwrite` view only what no other program of the launch has stored. */
-function readCheck(m: Machine, bound: BoundView, runs: Runs): (base: number, from: number, count: number) => void {
-  if (bound.view.access === 'read') return () => undefined;
+function readCheck(m: Machine, bound: BoundView, runs: Runs): ((base: number, from: number, count: number) => void) | undefined {
+  if (bound.view.access === 'read') return undefined;
   const at = placeOffset(bound, runs.axis);
   return (base, from, count) => {
     const { owners } = bound;

@@ -62,7 +62,13 @@ function uniqueLabels(entry: EntryLaunches): (string | undefined)[] {
   return entry.tensors.map((t, i) => (t.kind === 'value' ? unique(t.name) : ports[i]));
 }
 
-/** A whole tensor in the iteration of `loops`. `ports` and `scratch` hold offsets by `kind name` and by place. */
+/** Entries share the place of a port; a stacked one has its own per entry, since iterations lie as far apart as its dims say. */
+export function portKey(spots: EntrySpots, tensor: TensorIndex): string {
+  const stacked = spots.strides(tensor).length > 0 ? ` of ${spots.entry.name}` : '';
+  return `${spots.entry.tensors[tensor].kind} ${spots.label(tensor)}${stacked}`;
+}
+
+/** A whole tensor in the iteration of `loops`. `ports` and `scratch` hold offsets by `portKey` and by place. */
 export function regionOf(
   spots: EntrySpots, rows: FixedRows, ports: ReadonlyMap<string, number>, scratch: ReadonlyMap<TensorIndex, number>, tensor: TensorIndex, loops: readonly Loop[],
 ): Region {
@@ -72,8 +78,8 @@ export function regionOf(
   const named = { bytes: spots.bytes(tensor), tensor: spots.label(tensor) };
   const part = places.stretchOf.get(tensor);
   if (part) return { ...stretch(regionOf(spots, rows, ports, scratch, part.out, loops), spots.strides(part.out)[0].stride, part.loop), ...named };
-  const home = t.kind === 'value' ? places.members(tensor).map((m) => entry.tensors[m]).find((m) => m.kind === 'output') : t;
-  if (home && 'name' in home) return { buffer: home.kind, offset: { base: ports.get(`${home.kind} ${home.name}`)!, terms: [] }, ...named };
+  const port = t.kind === 'value' ? places.members(tensor).find((m) => entry.tensors[m].kind === 'output') : tensor;
+  if (port !== undefined) return { buffer: entry.tensors[port].kind, offset: { base: ports.get(portKey(spots, port))!, terms: [] }, ...named };
   return { buffer: 'scratch', offset: { base: scratch.get(places.root(tensor))!, terms: [] }, ...named };
 }
 

@@ -10,7 +10,7 @@ import type { Module } from '../ir/graph.js';
 import { planVersion, type Buffer, type Bundle, type Entry, type Plan, type Port, type Region } from '../ir/plan.js';
 import { packArena, type ArenaItem } from './arena.js';
 import { BufferLayout, LimitError } from './buffer-layout.js';
-import { entrySpots, regionOf, type DimMaxima, type EntrySpots } from './entry-places.js';
+import { entrySpots, portKey, regionOf, type DimMaxima, type EntrySpots } from './entry-places.js';
 import { KernelTable } from './kernel-table.js';
 import type { EntryLaunches, TensorIndex } from './launches.js';
 import type { PlanOptions } from './options.js';
@@ -73,15 +73,18 @@ function fixedRows(entry: EntryLaunches, params: ReadonlyMap<number, Rows>, stat
   };
 }
 
-/** Port name -> offset in `input` or `output`: as large as the entry that needs most. */
+/** Port -> offset in `input` or `output`: as large as the entry that needs most. */
 function layPorts(spots: readonly EntrySpots[], layouts: { readonly input: BufferLayout; readonly output: BufferLayout }): ReadonlyMap<string, number> {
-  const sizes = new Map<string, { kind: 'input' | 'output'; name: string; bytes: number }>();
+  const sizes = new Map<string, { kind: 'input' | 'output'; name: string; count: number; bytes: number }>();
   for (const s of spots) s.entry.tensors.forEach((t, i) => {
     if (t.kind !== 'input' && t.kind !== 'output') return;
-    const key = `${t.kind} ${t.name}`;
-    sizes.set(key, { kind: t.kind, name: t.name, bytes: Math.max(s.bytes(i), sizes.get(key)?.bytes ?? 0) });
+    // Stacked ports may be cut between the iterations that they come from.
+    const count = s.strides(i).reduce((n, x) => n * x.count, 1);
+    const key = portKey(s, i);
+    const old = sizes.get(key);
+    sizes.set(key, { kind: t.kind, name: t.name, count: Math.max(count, old?.count ?? 1), bytes: Math.max(s.bytes(i) / count, old?.bytes ?? 0) });
   });
-  return new Map([...sizes].map(([key, p]) => [key, layouts[p.kind].place(1, p.bytes, `the ${p.kind} '${p.name}'`).base]));
+  return new Map([...sizes].map(([key, p]) => [key, layouts[p.kind].place(p.count, p.bytes, `the ${p.kind} '${p.name}'`).base]));
 }
 
 function placeEntry(spots: EntrySpots, rows: (tensor: TensorIndex) => Rows, ports: ReadonlyMap<string, number>, kernels: KernelTable, fixed: DimMaxima, limit: number): { entry: Entry; scratchBytes: number } {

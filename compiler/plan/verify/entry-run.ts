@@ -4,7 +4,7 @@
  */
 import type { DType } from '../../ir/dtype.js';
 import type { Program, View } from '../../ir/kernel.js';
-import type { Buffer, Bundle, Entry, Kernel, Plan, Region, Step } from '../../ir/plan.js';
+import type { Buffer, Bundle, Entry, Kernel, Plan, Port, Region, Step } from '../../ir/plan.js';
 import type { Row } from './declarations.js';
 import { Memory } from './memory.js';
 import { bytesOf, elementBytes, scalarValue, type Report, type Values } from './violation.js';
@@ -213,18 +213,21 @@ export class EntryRun {
     }
   }
 
-  private checkPort(port: Entry['inputs'][number], kind: 'input' | 'output'): void {
+  private checkPort(port: Port, kind: 'input' | 'output'): void {
     const where = `${this.entry.name}: ${kind} '${port.name}'`;
-    const extent = this.extent(port.region, where, elementBytes(port.dtype));
+    const home = this.buffers.get(port.region.buffer);
+    if (home && home.kind !== kind) this.report.add('ports', where, `lies in the ${home.kind} buffer '${home.id}'`);
     const shape = port.shape.map((s) => scalarValue(s, this.dims));
     const stretches = port.stretches ?? [];
     const bytes = shape.slice(stretches.length).reduce((n, s) => n * s, elementBytes(port.dtype));
-    if (!extent) return;
-    if (extent.buffer.kind !== kind) this.report.add('ports', where, `lies in the ${extent.buffer.kind} buffer '${extent.buffer.id}'`);
     const starts = stretches.reduce((list: readonly number[], s) => list.flatMap((x) => Array.from({ length: s.count }, (_, i) => x + i * s.stride)), [0]);
     const fits = stretches.every((s, i) => s.count === shape[i]) && starts.every((s) => s + bytes <= port.region.bytes);
-    if (!fits) this.report.add('ports', where, `its shape takes more or other bytes than the ${port.region.bytes} of its region`);
-    else if (kind === 'input') this.memory.write(extent.buffer.id, extent.from, extent.to, port.region.tensor, port.dtype);
-    else for (const s of starts) this.read({ ...extent, from: extent.from + s, to: extent.from + s + bytes }, port.region, where, port.dtype);
+    if (!fits) { this.report.add('ports', where, `its shape takes more or other bytes than the ${port.region.bytes} of its region`); return; }
+    for (const start of starts) {
+      const part: Region = { ...port.region, offset: { ...port.region.offset, base: port.region.offset.base + start }, bytes };
+      const extent = this.extent(part, where, elementBytes(port.dtype));
+      if (kind === 'output') this.read(extent, part, where, port.dtype);
+      else if (extent) this.memory.write(extent.buffer.id, extent.from, extent.to, part.tensor, port.dtype);
+    }
   }
 }

@@ -1,0 +1,90 @@
+/** Generated sources -> shared objects, by the system's C++ compiler. Objects are kept by content, so that a plan compiles once. */
+import { execFile } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { DeviceError } from '../device.js';
+import type { Level } from './levels.js';
+
+const run = promisify(execFile);
+
+/** No -ffast-math: infinities and NaN keep their meaning. Sums are reordered only where the text says so (omp simd). */
+const flags = ['-std=c++20', '-O3', '-fPIC', '-shared', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fopenmp-simd', '-fno-exceptions', '-fno-rtti', '-w'];
+
+/** Sources compiled at a time. */
+const jobs = 2;
+
+export function cacheDirectory(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'firn');
+}
+
+/** Root of the project: where runtime/native is, whether this runs from sources or from dist/. */
+export async function projectRoot(): Promise<string> {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (dirname(at) !== at) {
+    if (await exists(join(at, 'runtime', 'native', 'kernel.h'))) return at;
+    at = dirname(at);
+  }
+  throw new DeviceError('D30', 'the native sources (runtime/native) are missing', 'reinstall firn');
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}
+
+export const compilerName = process.env.CXX || 'g++';
+
+/** First line of the compiler's version; throws D31 without one. */
+export async function compilerVersion(): Promise<string> {
+  try {
+    return (await run(compilerName, ['--version'])).stdout.split('\n')[0];
+  } catch {
+    throw new DeviceError('D31', `no C++ compiler: '${compilerName}' does not run`, 'install one: sudo apt-get install -y g++');
+  }
+}
+
+/** Runs the compiler; its messages become a DeviceError with the source's path. */
+export async function compileCpp(args: readonly string[], source: string): Promise<void> {
+  try {
+    await run(compilerName, [...args], { maxBuffer: 1 << 26 });
+  } catch (error) {
+    const text = String((error as { stderr?: string }).stderr ?? error).split('\n').slice(0, 12).join('\n');
+    throw new DeviceError('D32', `${compilerName} rejects ${source}:\n${text}`, 'report this: generated code must compile');
+  }
+}
+
+export function digest(...parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha256');
+  for (const p of parts) hash.update(p).update('\0');
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** Compiles each source for `level`; returns the paths of the shared objects, in order. */
+export async function buildKernels(sources: readonly string[], level: Level): Promise<string[]> {
+  const version = await compilerVersion();
+  const include = join(await projectRoot(), 'runtime', 'native');
+  const header = await readFile(join(include, 'kernel.h'));
+  const directory = join(cacheDirectory(), 'kernels');
+  await mkdir(directory, { recursive: true });
+  const own = [...flags, ...level.flags, `-DFIRN_LANES=${level.lanes}`];
+  const paths = sources.map((s) => join(directory, `${digest(version, own.join(' '), header, s)}.so`));
+  const wanted = [...new Map(paths.map((p, i) => [p, sources[i]]))];
+  const next = wanted[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (const [path, source] of next) if (!(await exists(path))) await buildOne(path, source, [...own, `-I${include}`]);
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return paths;
+}
+
+async function buildOne(path: string, source: string, args: readonly string[]): Promise<void> {
+  const text = path.replace(/\.so$/, '.cpp');
+  const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+  await writeFile(`${temporary}.cpp`, source);
+  await rename(`${temporary}.cpp`, text);
+  await compileCpp([...args, text, '-o', temporary, '-lm'], text);
+  await rename(temporary, path);
+}

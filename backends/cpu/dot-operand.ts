@@ -1,0 +1,117 @@
+/** Operands of dots as C++ pointers with constant strides: read where they are stored, or packed into an array first. */
+import type { TileAxis, TileId } from '../../compiler/ir/kernel.js';
+import { addCoordinates, constantAt, printCoordinate, scaleCoordinate, variableAt, type Coordinate } from './coordinate.js';
+import { directView, type DirectView } from './dot-form.js';
+import { viewText, type KernelContext, type Slot } from './kernel-context.js';
+import { insideConditions, offsetAt } from './load-place.js';
+import { stridesOf } from './layout.js';
+import type { Element } from './microkernels.js';
+import { only, slotOffset, type Coordinates } from './point.js';
+import { fill } from './statements.js';
+
+export interface Operand {
+  readonly kind: Element | 'int4';
+  /** Pointer text to the element at `at` (lanes and the innermost summed axis at their starts). */
+  pointer(at: Coordinates): string;
+  /** Distance of neighbours along a tile axis; along lanes of a panel, of panels. */
+  stride(axis: string): number;
+  readonly isPanel: boolean;
+  /** Elements of an int4 group. */
+  readonly group: number;
+  /** Number of places along `axis` that are inside the view, if not all are; the others contribute nothing. */
+  count(axis: string): string | undefined;
+  /** Conditions without which the operand is all zero. */
+  readonly live: readonly string[];
+}
+
+/** `order`: axes that a packed copy has last, outermost first; `clipped`: those whose tails the dot leaves out itself. */
+export function makeOperand(k: KernelContext, id: TileId, order: readonly (string | undefined)[], unit: string | undefined, options: { readonly f32: boolean; readonly padded: boolean; readonly clipped: readonly (string | undefined)[] }): Operand {
+  if (k.placement(id) !== 'inline') {
+    const slot = k.slot(id);
+    const fits = unit === undefined || slot.strides.get(unit) === 1;
+    const padded = !options.padded || unit === undefined || paddedRows(slot, unit, k.tile(id).shape);
+    if (fits && padded) return slotOperand(slot, k, id);
+    return packed(k, id, order, options.padded);
+  }
+  const direct = directView(k, id);
+  if (direct && usable(k, direct, id, unit, options)) return viewOperand(k, direct, id);
+  return packed(k, id, order, options.padded);
+}
+
+/** Vectors along `unit` stay inside its row. */
+function paddedRows(slot: Slot, unit: string, shape: readonly TileAxis[]): boolean {
+  const next = Math.min(...[...slot.strides.values()].filter((s) => s > 1), slot.elements);
+  return next % 8 === 0 || shape.find((a) => a.name === unit)!.size % 8 === 0;
+}
+
+function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string | undefined, options: { readonly f32: boolean; readonly padded: boolean; readonly clipped: readonly (string | undefined)[] }): boolean {
+  if (options.f32 && (direct.kind !== 'dense' || direct.view.dtype !== 'f32')) return false;
+  if (unit !== undefined && direct.unit !== unit) return false;
+  const place = k.loads.get(id);
+  if (!place) throw new Error(`cpu emitter: load ${id} is used before it is placed`);
+  if (options.padded && direct.kind === 'dense' && k.tile(id).shape.find((a) => a.name === unit)!.size % 8 !== 0) return false;
+  return place.axes.every((a) => a.kind !== 'range' || options.clipped.includes(a.axis) || insideConditions(a).length === 0);
+}
+
+function slotOperand(slot: Slot, k: KernelContext, id: TileId): Operand {
+  return {
+    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined,
+    pointer: (at) => `${slot.name} + ${printCoordinate(slotOffset(k, id, at))}`,
+    stride: (axis) => slot.strides.get(axis) ?? 0,
+  };
+}
+
+function packed(k: KernelContext, id: TileId, order: readonly (string | undefined)[], padded: boolean): Operand {
+  const tile = k.tile(id);
+  const names = order.filter((n): n is string => n !== undefined && tile.shape.some((a) => a.name === n));
+  const axes = [...tile.shape.filter((a) => !names.includes(a.name)), ...names.map((n) => tile.shape.find((a) => a.name === n)!)];
+  const slot: Slot = { name: k.fresh('pack'), dtype: 'f32', ...stridesOf(axes, padded) };
+  k.line(`alignas(64) float ${slot.name}[${slot.elements}];`);
+  fill(k, { ...tile, dtype: 'f32' }, slot, [id], (point, at) => point.value(id, only(k, id, at)));
+  return {
+    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined,
+    pointer: (at) => `${slot.name} + ${printCoordinate([...slot.strides].reduce<Coordinate>((sum, [axis, s]) => addCoordinates(sum, scaleCoordinate(at.get(axis) ?? constantAt(0), s)), constantAt(0)))}`,
+    stride: (axis) => slot.strides.get(axis) ?? 0,
+  };
+}
+
+function viewOperand(k: KernelContext, direct: DirectView, id: TileId): Operand {
+  const place = k.loads.get(id)!;
+  const { packing } = direct.view;
+  const positions = (at: Coordinates): Coordinate[] => place.axes.map((a) => (a.axis === undefined ? a.start : addCoordinates(a.start, at.get(a.axis) ?? constantAt(0))));
+  return {
+    kind: direct.kind === 'int4' ? 'int4' : (direct.view.dtype as Element), isPanel: direct.kind !== 'dense', group: packing.kind === 'int4' ? packing.group : 0,
+    live: place.axes.filter((a) => a.kind === 'point').flatMap(insideConditions),
+    pointer: (at) => `${viewText(direct.view.name)} + ${direct.kind === 'int4' ? blockText(direct, positions(at)) : printCoordinate(offsetAt(k, direct.view, positions(at)))}`,
+    stride: (axis) => direct.strides.get(axis) ?? 0,
+    count: (axis) => {
+      const a = place.axes.find((x) => x.axis === axis);
+      if (!a || insideConditions(a).length === 0) return undefined;
+      return `clamp64(${a.limit} - (${printCoordinate(a.start)}), 0, ${a.size})`;
+    },
+  };
+}
+
+/** Byte offset of the block that holds `positions`. */
+function blockText(direct: DirectView, positions: readonly Coordinate[]): string {
+  const { packing } = direct.view;
+  if (packing.kind !== 'int4') throw new Error('cpu emitter: not an int4 view');
+  const { width, group } = packing;
+  const bytes = width * (group / 2 + 2);
+  let block = constantAt(0);
+  packing.order.forEach((name, i) => {
+    const axis = direct.view.axes.findIndex((a) => a.name === name);
+    const by = i === packing.order.length - 1 ? group : i === packing.order.length - 2 ? width : 1;
+    const extent = direct.view.axes[axis].extent;
+    const at = divideExactly(positions[axis], by);
+    block = i === 0 ? at : addCoordinates(scaleCoordinate(block, extent.kind === 'int' ? Math.ceil(extent.value / by) : 1), at);
+  });
+  return printCoordinate(scaleCoordinate(block, bytes));
+}
+
+/** Starts are multiples of `by` (see directView); coordinates of lanes and along are 0 here. */
+function divideExactly(c: Coordinate, by: number): Coordinate {
+  if (by === 1) return c;
+  if (c.terms.length === 0) return constantAt(c.constant / by);
+  return variableAt(`(${printCoordinate(c)}) / ${by}`, { lo: 0 });
+}

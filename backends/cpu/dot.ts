@@ -1,0 +1,259 @@
+/** Dots: operands become pointers, loops go over what is not blocked, microkernels do the rest. Sums are kept in `out`. */
+import type { TileAxis } from '../../compiler/ir/kernel.js';
+import { variableAt } from './coordinate.js';
+import type { DotForm, DotStatement } from './dot-form.js';
+import { makeOperand, type Operand } from './dot-operand.js';
+import { literal } from './expression.js';
+import type { KernelContext, Slot } from './kernel-context.js';
+import { innerKernel, int4Kernel, int4Unpacker, outerKernel, widener, type Microkernel } from './microkernels.js';
+import { emitNest } from './nest.js';
+import { only, type Coordinates } from './point.js';
+import { copy, declare, elementOf, fill } from './statements.js';
+
+/** With more rows than this, packed and 16-bit weights are widened once per block of lanes and used by all rows. */
+const mostDirectRows = 8;
+
+export function emitDot(k: KernelContext, s: DotStatement): void {
+  const form = k.decisions.forms.get(s);
+  if (!form) throw new Error('cpu emitter: dot without a form');
+  declare(k, s.out.id);
+  const out = k.slot(s.out.id);
+  if (s.acc === undefined) fill(k, s.out, out, [], () => ({ text: literal(0, 'f32'), dtype: 'f32' }));
+  else if (k.placement(s.acc) === 'inline' || k.slot(s.acc) !== out) copy(k, s.acc, s.out);
+  if (form.kind === 'sum') return emitSum(k, s, out);
+  if (form.kind === 'outer' && out.strides.get(form.lanes!) === 1) return k.block('', () => emitOuter(k, s, form, out));
+  if (form.kind === 'outer') return k.block('', () => emitRearranged(k, s, form, out));
+  k.block('', () => emitInner(k, s, form, out));
+}
+
+function emitSum(k: KernelContext, s: DotStatement, out: Slot): void {
+  const over = k.tile(s.a).shape.filter((a) => s.over.includes(a.name));
+  emitNest(k, {
+    axes: [...over, ...s.out.shape], roots: [s.a, s.b], simd: 'serial',
+    body: (point, at) => k.line(`${elementOf(out, at)} += ${point.value(s.a, only(k, s.a, at)).text} * ${point.value(s.b, only(k, s.b, at)).text};`),
+  });
+}
+
+/** The result's memory has another axis innermost: sums are kept in an array that suits, then moved. */
+function emitRearranged(k: KernelContext, s: DotStatement, form: DotForm, out: Slot): void {
+  const order = [...s.out.shape].sort((a, b) => rank(form, a.name) - rank(form, b.name));
+  let step = 1;
+  const strides = new Map<string, number>();
+  for (const a of [...order].reverse()) { strides.set(a.name, step); step *= a.name === form.lanes ? Math.ceil(a.size / 8) * 8 : a.size; }
+  const own: Slot = { name: k.fresh('sums'), dtype: 'f32', strides, elements: step };
+  k.line(`alignas(64) float ${own.name}[${own.elements}];`);
+  fill(k, s.out, own, [], (_, at) => ({ text: elementOf(out, at), dtype: 'f32' }));
+  emitOuter(k, s, form, own);
+  fill(k, s.out, out, [], (_, at) => ({ text: elementOf(own, at), dtype: 'f32' }));
+}
+
+function rank(form: DotForm, axis: string): number {
+  return axis === form.lanes ? 2 : axis === form.rows ? 1 : 0;
+}
+
+interface Extent { readonly size: number; readonly count?: string }
+
+function smaller(k: KernelContext, size: number, counts: readonly (string | undefined)[]): Extent {
+  const known = [...new Set(counts.filter((c): c is string => c !== undefined))];
+  if (known.length === 0) return { size };
+  const name = k.fresh('n');
+  k.line(`const int ${name} = (int)${known.reduce((a, b) => `minimum64(${a}, ${b})`)};`);
+  return { size, count: name };
+}
+
+function sizeOfAxis(k: KernelContext, s: DotStatement, name: string | undefined): number {
+  return [...k.tile(s.a).shape, ...k.tile(s.b).shape].find((a) => a.name === name)?.size ?? 1;
+}
+
+/** Loops over `axes`, then `body` with their coordinates. */
+function overAxes(k: KernelContext, axes: readonly TileAxis[], at: Coordinates, body: (at: Coordinates) => void): void {
+  if (axes.length === 0) return body(at);
+  const [axis, ...rest] = axes;
+  const i = k.fresh('i');
+  k.block(`for (int ${i} = 0; ${i} < ${axis.size}; ++${i}) `, () => overAxes(k, rest, new Map([...at, [axis.name, variableAt(i, { lo: 0, hi: axis.size - 1 })]]), body));
+}
+
+function use(k: KernelContext, kernel: Microkernel): string {
+  k.microkernels.set(kernel.name, kernel.text);
+  return kernel.name;
+}
+
+function guarded(k: KernelContext, conditions: readonly string[], body: () => void): void {
+  if (conditions.length === 0) body();
+  else k.block(`if (${[...new Set(conditions)].join(' && ')}) `, body);
+}
+
+interface Outer {
+  readonly a: Operand; readonly b: Operand;
+  readonly rows: Extent; readonly lanes: Extent; readonly along: Extent;
+  readonly am: number; readonly ak: number; readonly bk: number; readonly bp: number; readonly cm: number;
+}
+
+function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot): void {
+  const { rows, along } = form;
+  const lanes = form.lanes!;
+  const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: [rows, along] });
+  const b = makeOperand(k, form.vector, [along, lanes], lanes, { f32: false, padded: true, clipped: [lanes, along] });
+  const o: Outer = {
+    a, b,
+    rows: smaller(k, sizeOfAxis(k, s, rows), [rows === undefined ? undefined : a.count(rows)]),
+    lanes: smaller(k, sizeOfAxis(k, s, lanes), [b.count(lanes)]),
+    along: smaller(k, sizeOfAxis(k, s, along), [a.count(along), b.count(along)]),
+    am: rows === undefined ? 0 : a.stride(rows), ak: a.stride(along), bk: b.stride(along), bp: b.isPanel ? b.stride(lanes) : 8,
+    cm: rows === undefined ? 0 : out.strides.get(rows)!,
+  };
+  guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
+    k.line(`const float* a = ${a.pointer(at)};`);
+    k.line(`const ${b.kind === 'int4' ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t'}* b = ${b.pointer(at)};`);
+    k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
+    emitOuterBlocks(k, o);
+  }));
+}
+
+function emitOuterBlocks(k: KernelContext, o: Outer): void {
+  const { lanes: width } = k.decisions.level;
+  const widen = o.b.kind !== 'f32' && o.rows.size > mostDirectRows;
+  const direct4 = o.b.kind === 'int4' && !widen;
+  if (direct4) emitGroupSums(k, o);
+  const mostRows = blockRows(k, o.rows.size, direct4);
+  const vectors = blockVectors(k, mostRows, direct4);
+  const wanted = Math.min(vectors, Math.ceil(o.lanes.size / width));
+  const body = (n: number, j: string): void => (widen ? emitWidened(k, o, n, j, mostRows) : emitRows(k, o, n, j, mostRows, o.b.kind, `b + ${laneOffset(o, j)}`));
+  laneBlocks(k, o, wanted, body);
+}
+
+/** Accumulators that a block may have: rows x vectors, next to vectors of b and one of a. */
+function blockRows(k: KernelContext, rows: number, direct4: boolean): number {
+  const wide = k.decisions.level.registers === 32;
+  if (direct4) return Math.min(rows, wide ? 8 : 4);
+  return Math.min(rows, wide ? 12 : 6);
+}
+
+function blockVectors(k: KernelContext, rows: number, direct4: boolean): number {
+  const wide = k.decisions.level.registers === 32;
+  if (direct4) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
+  if (rows === 1) return 8;
+  if (rows === 2) return 4;
+  if (rows <= 4) return wide ? 4 : rows === 3 ? 3 : 2;
+  return 2;
+}
+
+/** Element (byte for int4) offset of lane `j`, a multiple of the vector width. */
+function laneOffset(o: Outer, j: string): string {
+  if (j === '0') return '0';
+  return o.b.isPanel ? `${j} / 8 * ${o.bp}${o.b.kind === 'int4' ? '' : ` + ${j} % 8`}` : j;
+}
+
+function laneBlocks(k: KernelContext, o: Outer, vectors: number, body: (vectors: number, j: string) => void): void {
+  const { lanes: width } = k.decisions.level;
+  const block = vectors * width;
+  const { size, count } = o.lanes;
+  if (count === undefined) {
+    const whole = Math.floor(Math.ceil(size / width) / vectors);
+    if (whole === 1) body(vectors, '0');
+    else k.block(`for (int j = 0; j < ${whole * block}; j += ${block}) `, () => body(vectors, 'j'));
+    const rest = Math.ceil(size / width) - whole * vectors;
+    if (rest > 0) body(rest, String(whole * block));
+    return;
+  }
+  k.line('int j = 0;');
+  // Panels are padded with zeros to whole vectors; what lies beyond the extent of a dense view is another row.
+  const end = o.b.isPanel ? `(${count} + 7) / 8 * 8` : count;
+  if (vectors > 1) k.block(`for (; j + ${block} <= ${end}; j += ${block}) `, () => body(vectors, 'j'));
+  k.block(`for (; j + ${width} <= ${end}; j += ${width}) `, () => body(1, 'j'));
+  if (!o.b.isPanel) k.block(`if (j < ${count}) `, () => emitPartialVector(k, o, count));
+}
+
+/** The last lanes of a dense view, fewer than a vector: copied next to zeros. */
+function emitPartialVector(k: KernelContext, o: Outer, count: string): void {
+  const { lanes: width } = k.decisions.level;
+  const n = o.along.count ?? String(o.along.size);
+  const read = o.b.kind === 'f32' ? 'b[k * BK + j + l]' : `from_${o.b.kind}(b[k * BK + j + l])`;
+  k.line(`alignas(64) float tail[${o.along.size * width}];`);
+  k.line(`for (int k = 0; k < ${n}; ++k) for (int l = 0; l < ${width}; ++l) tail[k * ${width} + l] = j + l < ${count} ? ${read.replace('BK', String(o.bk))} : 0.0f;`);
+  emitRows(k, { ...o, bk: width, bp: 8 }, 1, 'j', blockRows(k, o.rows.size, false), 'f32', 'tail');
+}
+
+function emitWidened(k: KernelContext, o: Outer, vectors: number, j: string, mostRows: number): void {
+  const { level } = k.decisions;
+  const width = vectors * level.lanes;
+  k.block('', () => {
+    k.line(`alignas(64) float wide[${o.along.size * width}];`);
+    const at = `b + ${laneOffset(o, j)}`;
+    const n = o.along.count ?? String(o.along.size);
+    if (o.b.kind === 'int4') k.line(`${use(k, int4Unpacker(vectors, o.b.group, level))}(${at}, ${o.bp}, ${j} % 8, ${groups(o, n)}, wide);`);
+    else k.line(`${use(k, widener(o.b.kind, vectors, level))}(${at}, ${o.bk}, ${o.bp}, ${n}, wide);`);
+    emitRows(k, { ...o, bk: width, bp: 8 }, vectors, j, mostRows, 'f32', 'wide');
+  });
+}
+
+function groups(o: Outer, n: string): string {
+  return o.along.count === undefined ? String(o.along.size / o.b.group) : `(${n} + ${o.b.group - 1}) / ${o.b.group}`;
+}
+
+/** 8 * sum of a over each group, per row: what the unsigned codes add too much. */
+function emitGroupSums(k: KernelContext, o: Outer): void {
+  const each = o.along.size / o.b.group;
+  const n = o.along.count === undefined ? String(each) : groups(o, o.along.count);
+  k.line(`float eight[${o.rows.size * each}];`);
+  k.block(`for (int m = 0; m < ${o.rows.count ?? o.rows.size}; ++m) `, () => k.block(`for (int g = 0; g < ${n}; ++g) `, () => {
+    k.line('float r = 0.0f;');
+    k.line('#pragma omp simd reduction(+: r)');
+    k.line(`for (int i = 0; i < ${o.b.group}; ++i) r += a[m * ${o.am} + (g * ${o.b.group} + i) * ${o.ak}];`);
+    k.line(`eight[m * ${each} + g] = 8.0f * r;`);
+  }));
+}
+
+/** Blocks of rows against `vectors` vectors from lane `j`. */
+function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: number, kind: Operand['kind'], b: string): void {
+  const n = o.along.count ?? String(o.along.size);
+  const call = (rows: number, m: string): void => {
+    const { level } = k.decisions;
+    const a = m === '0' ? 'a' : `a + ${m} * ${o.am}`;
+    const c = `c + ${[...(m === '0' ? [] : [`${m} * ${o.cm}`]), j].join(' + ')}`;
+    const each = o.along.size / o.b.group;
+    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o, n)}, ${c}, ${o.cm});`);
+    else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
+  };
+  rowBlocks(k, o.rows, most, call);
+}
+
+function rowBlocks(k: KernelContext, rows: Extent, most: number, call: (rows: number, m: string) => void): void {
+  const { size, count } = rows;
+  if (count === undefined) {
+    const whole = Math.floor(size / most);
+    if (whole === 1) call(most, '0');
+    else k.block(`for (int m = 0; m < ${whole * most}; m += ${most}) `, () => call(most, 'm'));
+    if (size % most > 0) call(size % most, String(whole * most));
+    return;
+  }
+  k.block('', () => {
+    k.line('int m = 0;');
+    for (const rowsNow of [...new Set([most, 2, 1].filter((r) => r <= most))]) k.block(`for (; m + ${rowsNow} <= ${count}; m += ${rowsNow}) `, () => call(rowsNow, 'm'));
+  });
+}
+
+function emitInner(k: KernelContext, s: DotStatement, form: DotForm, out: Slot): void {
+  const { rows, along, lanes: columns } = form;
+  const a = makeOperand(k, form.scalar, [rows, along], along, { f32: true, padded: false, clipped: [rows, along] });
+  const b = makeOperand(k, form.vector, [columns, along], along, { f32: sizeOfAxis(k, s, rows) > mostDirectRows, padded: false, clipped: [columns, along] });
+  const [m, n] = [smaller(k, sizeOfAxis(k, s, rows), [rows && a.count(rows)]), smaller(k, sizeOfAxis(k, s, columns), [columns && b.count(columns)])];
+  const length = smaller(k, sizeOfAxis(k, s, along), [a.count(along), b.count(along)]);
+  const am = rows === undefined ? 0 : a.stride(rows);
+  const bn = columns === undefined ? 0 : b.stride(columns);
+  const [cm, cn] = [rows, columns].map((x) => (x === undefined ? 0 : out.strides.get(x)!));
+  const [mostRows, mostColumns] = m.size === 1 ? [1, 8] : m.size === 2 ? [2, 4] : m.size === 3 ? [3, 3] : [4, 2];
+  guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
+    k.line(`const float* a = ${a.pointer(at)};`);
+    k.line(`const ${b.kind === 'f32' ? 'float' : 'uint16_t'}* b = ${b.pointer(at)};`);
+    k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
+    rowBlocks(k, n, Math.min(mostColumns, n.size), (nowColumns, j) => {
+      const q = j === '0' ? '0' : (k.line(`const int q = ${j};`), 'q');
+      rowBlocks(k, m, Math.min(mostRows, m.size), (nowRows, i) => {
+        if (b.kind === 'int4') throw new Error('cpu emitter: int4 operands are not summed along lanes');
+        const name = use(k, innerKernel(b.kind, nowRows, nowColumns, k.decisions.level));
+        k.line(`${name}(a + ${i} * ${am}, ${am}, b + ${q} * (int64_t)${bn}, ${bn}, ${length.count ?? length.size}, c + ${i} * ${cm} + ${q} * ${cn}, ${cm}, ${cn});`);
+      });
+    });
+  }));
+}

@@ -1,0 +1,21 @@
+/** Instruction set levels that kernels are built for, widest first. */
+export interface Level {
+  readonly name: 'v4' | 'v3' | 'v2';
+  /** For people. */
+  readonly label: string;
+  readonly flags: readonly string[];
+  /** Floats per vector in generated code. */
+  readonly lanes: 4 | 8;
+  /** Vector registers. */
+  readonly registers: 16 | 32;
+  /** Processor flags (as /proc/cpuinfo spells them) without which it cannot run. */
+  readonly needs: readonly string[];
+}
+
+const avx2 = ['avx2', 'fma', 'bmi1', 'bmi2', 'f16c', 'movbe', 'abm'];
+export const levels: readonly Level[] = [
+  // Vectors stay 8 wide: panels are, and 512-bit code is slower on some processors that have it; the 32 registers count.
+  { name: 'v4', label: 'AVX-512', flags: ['-march=x86-64-v4', '-mprefer-vector-width=256'], lanes: 8, registers: 32, needs: [...avx2, 'avx512f', 'avx512bw', 'avx512cd', 'avx512dq', 'avx512vl'] },
+  { name: 'v3', label: 'AVX2', flags: ['-march=x86-64-v3'], lanes: 8, registers: 16, needs: avx2 },
+  { name: 'v2', label: 'portable (SSE4.2)', flags: ['-march=x86-64-v2'], lanes: 4, registers: 16, needs: ['sse4_2', 'ssse3', 'popcnt', 'cx16'] },
+];

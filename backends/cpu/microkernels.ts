@@ -1,0 +1,159 @@
+/**
+ * The register-blocked inner loops of dots, written per shape: `rows` x `vectors` accumulators as named variables (an
+ * array of vectors would be kept on the stack and stored at every step). They are inlined where they are called, with
+ * constant strides.
+ */
+import type { Level } from './levels.js';
+
+export type Element = 'f32' | 'bf16' | 'f16';
+
+export interface Microkernel { readonly name: string; readonly text: string }
+
+const count = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+const pointee = (e: Element): string => (e === 'f32' ? 'float' : 'uint16_t');
+const loader = (e: Element): string => (e === 'f32' ? 'load' : `load_${e}`);
+
+/** Where vector `v` of a block starts within panels of 8 that lie `bp` apart. */
+function vectorOffset(v: number, lanes: number): string {
+  const panel = Math.floor((v * lanes) / 8);
+  const within = (v * lanes) % 8;
+  const parts = [...(panel === 0 ? [] : [panel === 1 ? 'bp' : `${panel} * bp`]), ...(within === 0 ? [] : [String(within)])];
+  return parts.length === 0 ? '' : ` + ${parts.join(' + ')}`;
+}
+
+/**
+ * c[m][v] += sum over k < n of a[m * am + k * ak] * vector v of b at k. b: elements `bk` apart per k; every 8 lanes
+ * continue `bp` elements further.
+ */
+export function outerKernel(element: Element, rows: number, vectors: number, level: Level): Microkernel {
+  const name = `outer_${element}_${rows}x${vectors}`;
+  const { lanes } = level;
+  const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const lines = [
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const ${pointee(element)}* b, int64_t bk, int64_t bp, int n, float* c, int64_t cm) {`,
+    ...all.map(([m, v]) => `  vf c${m}_${v} = load(c + ${m} * cm + ${v * lanes});`),
+    '  for (int k = 0; k < n; ++k) {',
+    ...count(vectors).map((v) => `    const vf b${v} = ${loader(element)}(b + k * bk${vectorOffset(v, lanes)});`),
+    ...count(rows).flatMap((m) => [
+      `    const vf a${m} = splat(a[${m} * am + k * ak]);`,
+      ...count(vectors).map((v) => `    c${m}_${v} += a${m} * b${v};`),
+    ]),
+    '  }',
+    ...all.map(([m, v]) => `  put(c + ${m} * cm + ${v * lanes}, c${m}_${v});`),
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** Byte offsets in a panel of int4 blocks of the words and scales of vector `v`; `half`: first lane (0 or 4). */
+function int4Offsets(v: number, lanes: number, group: number): { panel: string; word: string; scale: string } {
+  const panel = Math.floor((v * lanes) / 8);
+  const within = (v * lanes) % 8;
+  const lane = lanes === 8 ? '' : ` + (${within} + half) * `;
+  const base = panel === 0 ? 'q' : panel === 1 ? 'q + bp' : `q + ${panel} * bp`;
+  return { panel: base, word: lane === '' ? '' : `${lane}4`, scale: ` + ${group * 4}${lane === '' ? '' : `${lane}2`}` };
+}
+
+/** Bytes ahead that weights are fetched: about what arrives while one group is computed, times the memory's latency. */
+const ahead = 1024;
+
+/**
+ * c[m][v] += sum over k of a[m * am + k * ak] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
+ * `s[m * sm + g]` = 8 * the sum of a over group g is taken off, and the group is scaled once. `bp`: bytes between panels.
+ */
+export function int4Kernel(rows: number, vectors: number, group: number, level: Level): Microkernel {
+  const name = `int4_${group}_${rows}x${vectors}`;
+  const { lanes } = level;
+  const block = group * 4 + 16;
+  const at = count(vectors).map((v) => int4Offsets(v, lanes, group));
+  const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const panels = [...new Set(at.map((o) => o.panel))];
+  const lines = [
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
+    '  (void)half;',
+    '  for (int g = 0; g < groups; ++g) {',
+    `    const uint8_t* q = b + (int64_t)g * ${block};`,
+    `    const float* x = a + (int64_t)g * ${group} * ak;`,
+    ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ${ahead + i * 64});`))),
+    ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
+    `    for (int j = 0; j < ${group / 8}; ++j) {`,
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
+    ...count(8).flatMap((i) => [
+      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + (j * 8 + ${i}) * ak]);`),
+      ...count(vectors).flatMap((v) => [
+        `      const vf q${i}_${v} = code(w${v}, ${4 * i});`,
+        ...count(rows).map((m) => `      g${m}_${v} += q${i}_${v} * x${i}_${m};`),
+      ]),
+    ]),
+    '    }',
+    ...count(vectors).flatMap((v) => [
+      `    const vf s${v} = load_bf16((const uint16_t*)(${at[v].panel}${at[v].scale}));`,
+      ...count(rows).map((m) => `    put(c + ${m} * cm + ${v * lanes}, load(c + ${m} * cm + ${v * lanes}) + s${v} * (g${m}_${v} - splat(s[${m} * sm + g])));`),
+    ]),
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** Unpacks `vectors` vectors of int4 rows to f32: element k of vector v at out[k * vectors * lanes + v * lanes]. */
+export function int4Unpacker(vectors: number, group: number, level: Level): Microkernel {
+  const name = `unpack_int4_${group}_x${vectors}`;
+  const { lanes } = level;
+  const at = count(vectors).map((v) => int4Offsets(v, lanes, group));
+  const lines = [
+    `FIRN_INLINE void ${name}(const uint8_t* b, int64_t bp, int half, int groups, float* out) {`,
+    '  (void)half;',
+    '  for (int g = 0; g < groups; ++g) {',
+    `    const uint8_t* q = b + (int64_t)g * ${group * 4 + 16};`,
+    ...count(vectors).map((v) => `    const vf s${v} = load_bf16((const uint16_t*)(${at[v].panel}${at[v].scale}));`),
+    ...count(vectors).map((v) => `    const vf z${v} = s${v} * -8.0f;`),
+    `    for (int j = 0; j < ${group / 8}; ++j) {`,
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
+    `      float* to = out + (g * ${group} + j * 8) * ${vectors * lanes};`,
+    ...count(8).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, code(w${v}, ${4 * i}) * s${v} + z${v});`)),
+    '    }',
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** Copies a block of `vectors` vectors to f32, as `int4Unpacker` lays it out. */
+export function widener(element: Element, vectors: number, level: Level): Microkernel {
+  const name = `widen_${element}_x${vectors}`;
+  const { lanes } = level;
+  const lines = [
+    `FIRN_INLINE void ${name}(const ${pointee(element)}* b, int64_t bk, int64_t bp, int n, float* out) {`,
+    '  (void)bp;',
+    '  for (int k = 0; k < n; ++k) {',
+    ...count(vectors).map((v) => `    put(out + k * ${vectors * lanes} + ${v * lanes}, ${loader(element)}(b + k * bk${vectorOffset(v, lanes)}));`),
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** c[m * cm + v * cn] += sum over k < n of a[m * am + k] * b[v * bn + k]: both contiguous along k, lanes are k. */
+export function innerKernel(element: Element, rows: number, columns: number, level: Level): Microkernel {
+  const name = `inner_${element}_${rows}x${columns}`;
+  const { lanes } = level;
+  const all = count(rows).flatMap((m) => count(columns).map((v) => [m, v] as const));
+  const one = element === 'f32' ? '' : `from_${element}`;
+  const lines = [
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, const ${pointee(element)}* b, int64_t bn, int n, float* c, int64_t cm, int64_t cn) {`,
+    ...all.map(([m, v]) => `  vf s${m}_${v} = {};`),
+    '  int k = 0;',
+    `  for (; k + ${lanes} <= n; k += ${lanes}) {`,
+    ...count(columns).map((v) => `    const vf b${v} = ${loader(element)}(b + ${v} * bn + k);`),
+    ...count(rows).flatMap((m) => [`    const vf a${m} = load(a + ${m} * am + k);`, ...count(columns).map((v) => `    s${m}_${v} += a${m} * b${v};`)]),
+    '  }',
+    ...all.map(([m, v]) => `  float r${m}_${v} = sum(s${m}_${v});`),
+    '  for (; k < n; ++k) {',
+    ...all.map(([m, v]) => `    r${m}_${v} += a[${m} * am + k] * ${one}(b[${v} * bn + k]);`),
+    '  }',
+    ...all.map(([m, v]) => `  c[${m} * cm + ${v} * cn] += r${m}_${v};`),
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}

@@ -1,0 +1,81 @@
+#include "threads.h"
+
+#include <sched.h>
+
+namespace firn {
+namespace {
+
+// About 50 us, then as long giving way to others: on machines with more work than cores spinning alone would starve
+// the thread that is waited for.
+constexpr int spins = 2000, yields = 50;
+// Chunks per thread: enough to even out threads that are slowed down, few enough to cost nothing.
+constexpr int64_t shares = 4;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+Threads::Threads(int count) : count_(count < 1 ? 1 : count) {
+  for (int i = 1; i < count_; ++i) threads_.emplace_back([this, i] { work(i); });
+}
+
+Threads::~Threads() {
+  stop_.store(true);
+  epoch_.fetch_add(1);
+  epoch_.notify_all();
+  for (std::thread& t : threads_) t.join();
+}
+
+void Threads::run(Kernel kernel, const void* const* views, const int64_t* dims, int64_t total) {
+  if (total <= 0) return;
+  if (total == 1 || count_ == 1) return kernel(views, dims, 0, total);
+  kernel_ = kernel;
+  views_ = views;
+  dims_ = dims;
+  total_ = total;
+  chunk_ = total / (count_ * shares) > 1 ? total / (count_ * shares) : 1;
+  next_.store(count_ * chunk_, std::memory_order_relaxed);
+  busy_.store(count_ - 1, std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_seq_cst);
+  if (sleeping_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
+  take(0);
+  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
+    if (i < spins) pause();
+    else sched_yield();
+  }
+}
+
+// The first chunk is the thread's own, the others go to who comes first.
+void Threads::take(int thread) {
+  for (int64_t begin = thread * chunk_; begin < total_; begin = next_.fetch_add(chunk_, std::memory_order_relaxed)) {
+    const int64_t end = begin + chunk_ < total_ ? begin + chunk_ : total_;
+    kernel_(views_, dims_, begin, end);
+  }
+}
+
+void Threads::work(int thread) {
+  uint32_t seen = 0;
+  for (;;) {
+    for (int i = 0; epoch_.load(std::memory_order_acquire) == seen; ++i) {
+      if (i < spins) {
+        pause();
+      } else if (i < spins + yields) {
+        sched_yield();
+      } else {
+        sleeping_.fetch_add(1, std::memory_order_seq_cst);
+        epoch_.wait(seen, std::memory_order_seq_cst);
+        sleeping_.fetch_sub(1, std::memory_order_seq_cst);
+      }
+    }
+    seen = epoch_.load(std::memory_order_acquire);
+    if (stop_.load()) return;
+    take(thread);
+    busy_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+}  // namespace firn

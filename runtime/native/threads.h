@@ -1,0 +1,42 @@
+// Worker threads that wait for the next launch by spinning for a while, since launches follow each other within
+// microseconds; without work they sleep.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+namespace firn {
+
+using Kernel = void (*)(const void* const* views, const int64_t* dims, int64_t begin, int64_t end);
+
+class Threads {
+ public:
+  explicit Threads(int count);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  // Runs programs 0 .. total - 1 on all threads, the caller's included, and returns when all are done.
+  void run(Kernel kernel, const void* const* views, const int64_t* dims, int64_t total);
+
+ private:
+  void work(int thread);
+  void take(int thread);
+
+  const int count_;
+  // The job; written before `epoch_` changes.
+  Kernel kernel_ = nullptr;
+  const void* const* views_ = nullptr;
+  const int64_t* dims_ = nullptr;
+  int64_t total_ = 0, chunk_ = 1;
+  // Counters that different threads write are on cache lines of their own.
+  alignas(64) std::atomic<uint32_t> epoch_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<int> busy_{0};
+  alignas(64) std::atomic<int> sleeping_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace firn

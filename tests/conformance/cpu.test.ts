@@ -1,0 +1,5 @@
+import { conformance } from '../../backends/conformance/conformance.js';
+import { cpuDevice } from '../../backends/cpu/device.js';
+import { everySample } from '../kernels/samples.js';
+
+conformance('cpu', () => cpuDevice({ threads: 2 }), { kernels: everySample(), tolerance: 3e-6 });

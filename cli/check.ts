@@ -19,7 +19,7 @@ async function checkSpecs(specs: readonly string[], options: { json?: boolean })
     failed ||= hasErrors(diagnostics);
     if (options.json) continue;
     try {
-      report(diagnostics, files);
+      report(diagnostics, [...files.values()]);
       process.stdout.write(`${spec}: ok${parameters === undefined ? '' : `, ${formatCount(parameters)} parameters`}\n`);
     } catch (error) {
       if (!(error instanceof Reported)) throw error;

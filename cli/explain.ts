@@ -26,7 +26,7 @@ async function explainSpec(spec: string, options: Options): Promise<void> {
     entry: readSpec(spec), load: moduleLoader(spec), target: options.target, context: options.context,
     ...(options.precision === undefined ? {} : { precision: options.precision }),
   });
-  report(diagnostics, files);
+  report(diagnostics, [...files.values()]);
   const entry = bundle!.plan.entries.find((e) => e.name === options.entry)!;
   const most = entry.dims.find((d) => d.name === 'tokens')!.max;
   const tokens = Math.min(most, options.tokens ?? (options.entry === 'decode' ? 1 : options.context));

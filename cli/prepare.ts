@@ -16,6 +16,8 @@ export interface PrepareOptions {
   /** Tokens of the longest sequence, and of the largest run. */
   readonly context: number;
   readonly maxTokens: number;
+  /** Rows of logits of one run at most. */
+  readonly outputs?: number;
   readonly taps?: readonly string[];
 }
 type Compiled = ReturnType<typeof compile>;
@@ -43,10 +45,11 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
 function compileFor(device: Device, entry: ReturnType<typeof readSpec>, spec: string, checkpoint: Checkpoint | undefined, options: PrepareOptions): Compiled {
   const compiled = compile({
     entry, load: moduleLoader(spec), target: device.name, context: options.context, maxTokens: options.maxTokens,
+    ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
     ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   });
-  report(compiled.diagnostics, compiled.files);
+  report(compiled.diagnostics, [...compiled.files.values()]);
   return compiled;
 }
 

@@ -12,7 +12,7 @@ async function printStats(spec: string, options: { json?: boolean }): Promise<vo
     import('../index.js'), import('../compiler/model/stats.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('../compiler/ir/print-graph.js'),
   ]);
   const { module, info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: moduleLoader(spec) });
-  report(diagnostics, files);
+  report(diagnostics, [...files.values()]);
   const stats = moduleStats(module!);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ model: info!.name, ...stats })}\n`);

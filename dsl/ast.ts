@@ -109,7 +109,7 @@ export type Statement =
   | AssignStatement | RepeatStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
   | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
 
-/** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent). */
+/** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent; the value is a name). */
 export interface DimStatement extends NodeBase {
   readonly kind: 'dim';
   readonly name: Identifier;
@@ -194,7 +194,10 @@ export interface IfStatement extends NodeBase {
   readonly kind: 'if';
   readonly condition: Expr;
   readonly then: readonly Statement[];
+  /** Empty without `else`; one `if` statement for `else if`. */
   readonly otherwise: readonly Statement[];
+  /** Comment lines above the brace before `else`. */
+  readonly thenClosing?: readonly string[];
 }
 
 /** `at f32 { ... }`: inside, operands are widened and results are not rounded to the activation dtype. */

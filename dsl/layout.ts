@@ -14,11 +14,12 @@ const maxDepth = 64;
 const closerOf = new Map<TokenType, TokenType>([[sign['('], sign[')']], [sign['['], sign[']']], [sign['{'], sign['}']]]);
 const closers = new Set(closerOf.values());
 
-const binary = (['->', '<-', '=>', '==', '!=', '<=', '>=', '<', '>', '+=', '=', '+', '-', '**', '*', '//', '/', '@', ',', ':', '.', '|', '?'] as const)
+const binary = (['->', '<-', '=>', '==', '!=', '<=', '>=', '<', '>', '+=', '=', '+', '-', '**', '*', '//', '/', '@', ',', ':', '.', '|'] as const)
   .map((s: Symbol) => sign[s]);
 const wordOperators = [keyword.and, keyword.or, keyword.mod, keyword.then, keyword.else];
+/** A `?` may end a type, so a conditional goes on with it, not after it. */
 const cannotEnd = new Set<TokenType>([...binary, ...wordOperators, keyword.not, keyword.if, keyword.match, ...closerOf.keys()]);
-const cannotStart = new Set<TokenType>([...binary, ...wordOperators, ...closers, sign['{']]);
+const cannotStart = new Set<TokenType>([...binary, sign['?'], ...wordOperators, ...closers, sign['{']]);
 const endsValue = new Set<TokenType>([NumberLiteral, StringLiteral, keyword.true, keyword.false, keyword.none, contextual.frozen, Underscore, ...closers]);
 const contextualTypes = new Set<TokenType>(Object.values(contextual));
 
@@ -108,6 +109,7 @@ class Layout {
     if (!this.lineBroken || !next) return false;
     if (itemKeywords.includes(token.tokenType)) return isIdentifier(next) && !this.inWeights();
     if (this.inBraces()) return false;
+    if (next.tokenType === contextual.as) return false;
     if (namingKeywords.includes(token.tokenType) && isIdentifier(next)) return true;
     if ((token.tokenType === contextual.return || token.tokenType === contextual.repeat) && isIdentifier(next)) return true;
     const previous = this.tokens[this.tokens.length - 1];

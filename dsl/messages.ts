@@ -124,3 +124,7 @@ export function statementOutside(word: string, span: Span): Diagnostic {
     notes: [{ text: 'a file holds `use`, `model`, `layer`, `fn` and `const`' }],
   });
 }
+
+export function lateUse(span: Span): Diagnostic {
+  return error('E0023', '`use` stands behind a definition', span, { notes: [{ text: 'every `use` comes before the first `model`, `layer`, `fn` or `const`' }] });
+}

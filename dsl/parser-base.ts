@@ -3,7 +3,7 @@
  * broken statement out and parses again, so every rule may assume that what it has consumed is right.
  */
 import { EmbeddedActionsParser, type IToken, type TokenType } from 'chevrotain';
-import type { Identifier, StringLiteral } from './ast.js';
+import type { Identifier, Statement, StringLiteral } from './ast.js';
 import type { Diagnostic } from './diagnostics.js';
 import { describeExpected } from './expected.js';
 import type { SourceFile, Span } from './span.js';
@@ -13,6 +13,15 @@ export interface Trivia {
   readonly leading?: readonly string[];
   readonly trailing?: string;
   readonly closing?: readonly string[];
+}
+
+const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t' };
+
+/** A block with its braces. */
+export interface Block {
+  readonly opener: IToken;
+  readonly closer: IToken;
+  readonly body: readonly Statement[];
 }
 
 export abstract class ParserBase extends EmbeddedActionsParser {
@@ -43,7 +52,7 @@ export abstract class ParserBase extends EmbeddedActionsParser {
   }
 
   protected string(token: IToken): StringLiteral {
-    const value = token.image.slice(1, -1).replace(/\\(.)/g, (_, c: string) => (c === 'n' ? '\n' : c === 't' ? '\t' : c));
+    const value = token.image.slice(1, -1).replace(/\\(.)/g, (_, c: string) => escapes[c] ?? c);
     return { value, span: tokenSpan(token, token, this.source) };
   }
 
@@ -53,6 +62,13 @@ export abstract class ParserBase extends EmbeddedActionsParser {
 
   protected isName(offset: number): boolean {
     return isIdentifier(this.LA(offset));
+  }
+
+  /** The comments of one token, taken from the nodes around it. */
+  protected takeComments(token: IToken): readonly string[] {
+    const { index, leading, trailing } = token as Token;
+    this.claimed.add(index);
+    return trailing === undefined ? leading : [...leading, trailing];
   }
 
   /** As `trivia`, for a node within a line: blank lines above it mean nothing. */
@@ -75,11 +91,11 @@ export abstract class ParserBase extends EmbeddedActionsParser {
     for (let i = from; i <= to; i++) {
       const token = this.input[i] as Token;
       if (this.claimed.has(i)) continue;
-      const inner = i === from ? token.leading : token.leading.filter((line) => line !== '');
-      (opener && i === to ? closing : leading).push(...inner);
+      const place = opener && i === to ? closing : leading;
+      place.push(...(i === from || place === closing ? token.leading : token.leading.filter((line) => line !== '')));
       if (token.trailing === undefined) continue;
       if (opener ? token === opener : i === to) trailing = token.trailing;
-      else (opener && i === to ? closing : leading).push(token.trailing);
+      else place.push(token.trailing);
     }
     for (let i = from; i <= to; i++) this.claimed.add(i);
     return {

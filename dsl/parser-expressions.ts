@@ -1,18 +1,20 @@
 /** Expressions: operations, conditionals, postfix forms and brackets. `attend`, `route` and `scan` are in `parser-forms.ts`. */
 import type { IToken, ParserMethod } from 'chevrotain';
-import type { Argument, BinaryOperator, Expr, Identifier, MatchArm, Statement, TensorTypeExpr } from './ast.js';
+import type { Argument, BinaryOperator, Expr, Identifier, MatchArm, TensorTypeExpr } from './ast.js';
 import * as messages from './messages.js';
 import { foldOperation, type OperationItem } from './operators.js';
-import { ParserBase } from './parser-base.js';
+import { ParserBase, type Block } from './parser-base.js';
 import { Broken, Identifier as Name, keyword, NumberLiteral, Separator, sign, StringLiteral, tokenSpan, Underscore } from './tokens.js';
 
 type Rule<T> = ParserMethod<[], T>;
+
+const rangeStarts = [NumberLiteral, StringLiteral, sign['('], keyword.if, keyword.match, keyword.not, keyword.true, keyword.false, keyword.none];
 
 export abstract class ExpressionParser extends ParserBase {
   protected abstract readonly attendExpr: Rule<Expr>;
   protected abstract readonly routeExpr: Rule<Expr>;
   protected abstract readonly scanExpr: Rule<Expr>;
-  protected abstract readonly block: Rule<{ readonly opener: IToken; readonly body: readonly Statement[] }>;
+  protected abstract readonly block: Rule<Block>;
   protected abstract readonly tensorType: Rule<TensorTypeExpr>;
 
   /** `a`, `if c then a else b`, `c ? a : b`. */
@@ -203,7 +205,7 @@ export abstract class ExpressionParser extends ParserBase {
 
   /** `last` before an operand is the range; alone or before an operator it is a name. */
   private startsRange(): boolean {
-    return this.isName(2) || this.is(2, NumberLiteral, sign['('], keyword.if, keyword.match, keyword.not);
+    return this.isName(2) || this.is(2, ...rangeStarts);
   }
 
   private readonly range: Rule<Expr> = this.RULE('range', (): Expr => {
@@ -281,15 +283,17 @@ export abstract class ExpressionParser extends ParserBase {
     const first = this.CONSUME(keyword.match);
     const subject = this.SUBRULE(this.expression);
     const arms: MatchArm[] = [];
+    let empty = true;
     this.CONSUME(sign['{']);
     this.MANY(() => {
+      empty = false;
       const arm = this.SUBRULE(this.matchArm);
       this.OPTION(() => this.CONSUME(Separator));
       this.ACTION(() => arm && arms.push(arm));
     });
     this.CONSUME(sign['}']);
     return this.ACTION(() => {
-      if (arms.length === 0) this.problems.push(messages.emptyBrackets('a `match`', this.spanFrom(first)));
+      if (empty) this.problems.push(messages.emptyBrackets('a `match`', this.spanFrom(first)));
       return { kind: 'match', subject, arms, span: this.spanFrom(first) };
     });
   });

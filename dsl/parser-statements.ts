@@ -2,11 +2,11 @@
 import type { IToken, ParserMethod } from 'chevrotain';
 import type { Expr, Identifier, ParamStatement, Pattern, RepeatStatement, Statement, StateStatement, TensorTypeExpr } from './ast.js';
 import * as messages from './messages.js';
+import type { Block } from './parser-base.js';
 import { SectionParser } from './parser-sections.js';
 import { Broken, dtypeNames, Identifier as Name, keyword, NumberLiteral, Separator, sign, StringLiteral, tokenSpan } from './tokens.js';
 
 type Rule<T> = ParserMethod<[], T>;
-type Block = { readonly opener: IToken; readonly body: readonly Statement[] };
 
 export abstract class StatementParser extends SectionParser {
   /** `{ ... }` with one statement per line. */
@@ -20,8 +20,8 @@ export abstract class StatementParser extends SectionParser {
         this.ACTION(() => statement && body.push(statement));
       },
     });
-    this.CONSUME(sign['}']);
-    return { opener, body };
+    const closer = this.CONSUME(sign['}']);
+    return { opener, closer, body };
   });
 
   private readonly statement: Rule<Statement | undefined> = this.RULE('statement', (): Statement | undefined => this.OR({
@@ -103,16 +103,20 @@ export abstract class StatementParser extends SectionParser {
   private readonly dim: Rule<Statement> = this.RULE('dim', (): Statement => {
     const first = this.CONSUME(keyword.dim);
     const name = this.identifier(this.CONSUME(Name));
-    let like = false;
     this.CONSUME(sign['=']);
-    this.OPTION({
-      GATE: () => this.isName(2),
-      DEF: () => {
-        this.CONSUME(keyword.like);
-        like = true;
-      },
+    const { like, value } = this.OR<{ like: boolean; value: Expr }>({
+      IGNORE_AMBIGUITIES: true,
+      DEF: [
+        {
+          GATE: () => this.isName(2),
+          ALT: () => {
+            this.CONSUME(keyword.like);
+            return { like: true, value: { kind: 'name', ...this.identifier(this.CONSUME2(Name)) } };
+          },
+        },
+        { ALT: () => ({ like: false, value: this.SUBRULE(this.expression) }) },
+      ],
     });
-    const value = this.SUBRULE(this.expression);
     return this.ACTION(() => ({ kind: 'dim', name, like, value, span: this.spanFrom(first), ...this.trivia(first) }));
   });
 
@@ -282,14 +286,18 @@ export abstract class StatementParser extends SectionParser {
         {
           ALT: () => {
             const nested = this.SUBRULE(this.ifStatement);
-            return { opener: then.opener, body: [nested] };
+            return { ...then, body: [nested] };
           },
         },
       ]);
     });
-    return this.ACTION(() => ({
-      kind: 'if', condition, then: then.body, otherwise: otherwise?.body ?? [], span: this.spanFrom(first), ...this.trivia(first, then.opener),
-    }));
+    return this.ACTION(() => {
+      const comments = otherwise && otherwise.body.length > 0 ? this.takeComments(then.closer) : [];
+      return {
+        kind: 'if', condition, then: then.body, otherwise: otherwise?.body ?? [], ...(comments.length > 0 ? { thenClosing: comments } : {}),
+        span: this.spanFrom(first), ...this.trivia(first, then.opener),
+      };
+    });
   });
 
   private readonly at: Rule<Statement> = this.RULE('at', (): Statement => {

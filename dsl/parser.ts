@@ -1,6 +1,7 @@
 /** The items of a file, and the one instance of the parser (building its lookahead tables takes some 50 ms). */
 import type { ParserMethod } from 'chevrotain';
 import type { File, Identifier, Item, Model, Override, Use } from './ast.js';
+import * as messages from './messages.js';
 import { StatementParser } from './parser-statements.js';
 import { Broken, Identifier as Name, keyword, Separator, sign, StringLiteral } from './tokens.js';
 
@@ -16,6 +17,7 @@ class FirnParser extends StatementParser {
       DEF: () => {
         const item = this.SUBRULE(this.item);
         this.ACTION(() => {
+          if (item?.kind === 'use' && items.length > 0) this.problems.push(messages.lateUse(item.span));
           if (item?.kind === 'use') uses.push(item);
           else if (item) items.push(item);
         });

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { entryNames, example, positive, precisionOption, targetOption, withJson, type DeviceName } from './options.js';
+import { entryNames, example, positive, precisionOption, targetOption, withJson, type Target } from './options.js';
 
-interface Options { target: DeviceName; entry: (typeof entryNames)[number]; context: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
+interface Options { target: Target; entry: (typeof entryNames)[number]; context: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
 
 export function defineExplain(program: Command): void {
   const command = program.command('explain')

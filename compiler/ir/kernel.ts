@@ -39,8 +39,8 @@ export interface View {
   /** For `int4`, `dtype` is what a load yields (f32 or bf16). Only `dense` views may be written. */
   readonly packing: Packing;
   /**
-   * Elements between neighbours per axis, for dense views only; lets a view split, slice or skip. Row-major if absent
-   * (then only the outermost extent may be dynamic).
+   * Elements between neighbours per axis, for dense views only; lets a view split, slice or skip. Row-major if absent.
+   * Of packed views only the outermost extent may be dynamic.
    */
   readonly strides?: readonly number[];
 }

@@ -22,7 +22,7 @@ export function printProgram(program: Program, options: { readonly sources?: boo
     `program ${program.name}(`,
     ...program.views.map((v) => `  ${printView(v)},`),
     ')',
-    ...(options.sources === false ? [] : program.origin.map((o) => `  # ${o.what}  ${o.where}`)),
+    ...(options.sources === false ? [] : program.origin.map((o) => `  # ${o.what}${o.where && `  ${o.where}`}`)),
     `  grid ${program.grid.map((g) => `${g.name}: ${printScalar(g.extent)}`).join(', ') || 'one program'}`,
     ...Object.keys(program.schedule).sort().map((key) => `  schedule ${key} = ${program.schedule[key]}`),
     ...printBody(program.body, '  ', names),

@@ -37,10 +37,9 @@ function viewFaults(v: View): [law: string, message: string][] {
   if (v.strides) {
     if (v.packing.kind !== 'dense') faults.push(['views', 'only dense views have strides']);
     if (v.strides.length !== names.length || v.strides.some((s) => !Number.isInteger(s) || s < 0)) faults.push(['views', `strides [${v.strides.join(', ')}] for ${names.length} axes`]);
-  } else if (v.axes.slice(1).some((a) => a.extent.kind !== 'int')) {
-    faults.push(['views', 'without strides only the outermost extent may be dynamic']);
   }
   if (v.packing.kind !== 'dense') {
+    if (v.axes.slice(1).some((a) => a.extent.kind !== 'int')) faults.push(['views', 'of a packed view only the outermost extent may be dynamic']);
     if (v.access !== 'read') faults.push(['views', `a ${v.packing.kind} view may only be read`]);
     try { checkPacking(v.packing); } catch (error) { faults.push(['packing', (error as Error).message]); }
   }

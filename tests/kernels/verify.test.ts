@@ -66,7 +66,7 @@ describe('a changed program is rejected', () => {
     ['a packing that names other axes', 'views', withView(product, 'w', { packing: { kind: 'dense', order: ['k', 'n'] } })],
     ['a written view that is packed', 'views', withView(product, 'y', { packing: { kind: 'panel', order: ['tokens', 'n'], lanes: 'tokens', width: 8 } })],
     ['strides on a packed view', 'views', withView(product, 'w', { strides: [1, 2] })],
-    ['a dynamic inner extent without strides', 'views', withView(product, 'x', { axes: [{ name: 'tokens', extent: int(3) }, { name: 'k', extent: dim('k') }] })],
+    ['a dynamic inner extent of a packed view', 'views', withView(product, 'w', { axes: [{ name: 'n', extent: int(75) }, { name: 'k', extent: dim('k') }] })],
     ['an extent that is not known before the launch', 'views', withView(product, 'x', { axes: [{ name: 'tokens', extent: variable('n') }, { name: 'k', extent: int(130) }] })],
     ['int4 groups that are not whole words', 'packing', withView(int4, 'w', { packing: { kind: 'int4', order: ['n', 'k'], lanes: 'n', width: 8, group: 12 } })],
     ['int4 loaded as integers', 'packing', withView(int4, 'w', { dtype: 'i32' })],

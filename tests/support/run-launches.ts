@@ -3,6 +3,7 @@ import { evaluateDim } from '../../compiler/ir/dim.js';
 import { dtypeBytes, type DType } from '../../compiler/ir/dtype.js';
 import type { Axis, Module } from '../../compiler/ir/graph.js';
 import { interpretProgram } from '../../compiler/kernels/interpret.js';
+import { verifyProgram } from '../../compiler/kernels/verify.js';
 import { pack } from '../../compiler/kernels/packing.js';
 import type { EntryLaunches, LaunchStep } from '../../compiler/plan/launches.js';
 
@@ -46,6 +47,8 @@ export function runLaunches(module: Module, entry: EntryLaunches, run: RunInputs
     for (const step of steps) {
       if (step.kind === 'launch') {
         const buffers = Object.fromEntries(step.program.views.map((v, i) => [v.name, bufferOf(step.args[i].tensor, iteration)]));
+        const [broken] = verifyProgram(step.program);
+        if (broken) throw new Error(`${step.program.name}: ${broken.message}\n${broken.statement}`);
         interpretProgram(step.program, run.dims, buffers, { checked: true });
       } else if (step.kind === 'repeat') {
         for (const c of step.carries) bufferOf(c.inside, 0).set(bufferOf(c.initial, iteration));

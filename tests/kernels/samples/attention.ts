@@ -20,8 +20,7 @@ function attentionProgram({ kvHeads, group, size, valueSize, block, queryTile = 
   const k = p.view('k', 'bf16', 'read', { slots: dim('slots'), kv_heads: kvHeads, d: size });
   const v = p.view('v', 'f32', 'read', { slots: dim('slots'), kv_heads: kvHeads, value: valueSize });
   const position = p.view('position', 'i32', 'read', { tokens: dim('tokens') });
-  // Row-major with a dynamic inner extent would need dynamic strides, so the table is stored with a fixed row length.
-  const blocks = p.view('blocks', 'i32', 'read', { sequences: dim('sequences'), blocks: dim('blocks') }, { strides: [blockRow, 1] });
+  const blocks = p.view('blocks', 'i32', 'read', { sequences: dim('sequences'), blocks: dim('blocks') });
   const starts = p.view('starts', 'i32', 'read', { bounds: plus(dim('sequences'), 1) });
   const y = p.view('y', 'f32', 'write', { tokens: dim('tokens'), kv_heads: kvHeads, group, value: valueSize });
 
@@ -57,20 +56,18 @@ function attentionProgram({ kvHeads, group, size, valueSize, block, queryTile = 
   return p.finish();
 }
 
-/** Length of one stored row of the block table. */
-const blockRow = 64;
-
 /** The block table with shuffled pages, and cache entries to match. */
 function pagedTables(sizes: AttentionSizes, random: Random) {
   const { lengths, past, block } = sizes;
   const needed = lengths.map((n, s) => Math.ceil((n + past[s]) / block));
   const pages = needed.reduce((a, b) => a + b, 0) + 2;
   const free = Array.from(random.permutation(pages));
-  const table = new Int32Array(lengths.length * blockRow).fill(-1);
-  needed.forEach((n, s) => { for (let b = 0; b < n; b++) table[s * blockRow + b] = free.pop()!; });
+  const blocks = Math.max(0, ...needed);
+  const table = new Int32Array(lengths.length * blocks).fill(-1);
+  needed.forEach((n, s) => { for (let b = 0; b < n; b++) table[s * blocks + b] = free.pop()!; });
   const starts = Int32Array.from({ length: lengths.length + 1 }, (_, s) => lengths.slice(0, s).reduce((a, b) => a + b, 0));
   const position = Int32Array.from(lengths.flatMap((n, s) => Array.from({ length: n }, (_, i) => past[s] + i)));
-  return { table, starts, position, slots: pages * block, blocks: Math.max(0, ...needed) };
+  return { table, starts, position, slots: pages * block, blocks };
 }
 
 /** Grouped-query causal attention of several sequences; a tile holds queries of one sequence. */
@@ -86,7 +83,7 @@ export function attention(sizes: AttentionSizes): Sample {
   lengths.forEach((_, s) => {
     for (let t = starts[s]; t < starts[s + 1]; t++) for (let h = 0; h < kvHeads * group; h++) {
       const kv = Math.floor(h / group);
-      const slotOf = (j: number): number => table[s * blockRow + Math.floor(j / block)] * block + (j % block);
+      const slotOf = (j: number): number => table[s * blocks + Math.floor(j / block)] * block + (j % block);
       const scores = Array.from({ length: position[t] + 1 }, (_, j) => {
         let sum = 0;
         for (let i = 0; i < size; i++) sum += vq[(t * kvHeads * group + h) * size + i] * vk[(slotOf(j) * kvHeads + kv) * size + i];

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { entryNames, example, positive, precisionOption, targetOption, withJson, type DeviceName } from './options.js';
+import { entryNames, example, positive, precisionOption, targetOption, withJson, type Target } from './options.js';
 
-interface Options { target: DeviceName; entry: (typeof entryNames)[number]; context: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
+interface Options { target: Target; entry: (typeof entryNames)[number]; context: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
 
 export function defineExplain(program: Command): void {
   const command = program.command('explain')
@@ -19,14 +19,14 @@ export function defineExplain(program: Command): void {
 }
 
 async function explainSpec(spec: string, options: Options): Promise<void> {
-  const [{ compile }, { explain, printExplanation }, { report }, { moduleLoader, readSpec }] = await Promise.all([
+  const [{ compile }, { explain, printExplanation }, { report }, { nodeLoader, readSpec }] = await Promise.all([
     import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('./spec.js'),
   ]);
   const { bundle, diagnostics, files } = compile({
-    entry: readSpec(spec), load: moduleLoader(spec), target: options.target, context: options.context,
+    entry: readSpec(spec), load: nodeLoader, target: options.target, context: options.context,
     ...(options.precision === undefined ? {} : { precision: options.precision }),
   });
-  report(diagnostics, files);
+  report(diagnostics, [...files.values()]);
   const entry = bundle!.plan.entries.find((e) => e.name === options.entry)!;
   const most = entry.dims.find((d) => d.name === 'tokens')!.max;
   const tokens = Math.min(most, options.tokens ?? (options.entry === 'decode' ? 1 : options.context));

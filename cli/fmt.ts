@@ -13,7 +13,7 @@ export function defineFormat(program: Command): void {
 }
 
 async function formatSpecs(specs: readonly string[], options: Options): Promise<void> {
-  const [{ parse }, { printFile }, { readSpec }, { report }, { Reported }, { writeFileAtomically }] = await Promise.all([
+  const [{ parse }, { print }, { readSpec }, { report }, { Reported }, { writeFileAtomically }] = await Promise.all([
     import('../dsl/parse.js'), import('../dsl/print.js'), import('./spec.js'), import('./report.js'), import('./failure.js'), import('../runtime/atomic-file.js'),
   ]);
   let changed = 0;
@@ -21,7 +21,7 @@ async function formatSpecs(specs: readonly string[], options: Options): Promise<
     const source = readSpec(spec);
     const { file, diagnostics } = parse(source);
     report(diagnostics, [source]);
-    const text = printFile(file!);
+    const text = print(file!);
     if (!options.check && !options.write) process.stdout.write(text);
     if (text === source.text) continue;
     changed++;

@@ -3,6 +3,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 export const deviceNames = ['cpu', 'wgsl', 'reference', 'null'] as const;
 export type DeviceName = (typeof deviceNames)[number];
+export const targetNames = ['cpu', 'wgsl', 'null'] as const;
+export type Target = (typeof targetNames)[number];
 export const entryNames = ['prefill', 'decode'] as const;
 
 export function positive(text: string): number {
@@ -31,8 +33,8 @@ export function deviceOption(): Option {
   return new Option('--device <name>', 'what it runs on (a hardware GPU through WebGPU if there is one, else cpu)').choices(deviceNames);
 }
 
-export function targetOption(fallback?: DeviceName): Option {
-  return new Option('--target <name>', 'what to compile for').choices(['cpu', 'wgsl', 'null']).default(fallback);
+export function targetOption(fallback: Target): Option {
+  return new Option('--target <name>', 'what to compile for').choices(targetNames).default(fallback);
 }
 
 export function precisionOption(): Option {

@@ -12,10 +12,10 @@ export function definePlan(program: Command): void {
 }
 
 async function verifyFolder(folder: string, options: { json?: boolean }): Promise<void> {
-  const [{ readBundle }, { verifyPlan, printViolations }, { Reported }, { formatBytes }] = await Promise.all([
+  const [{ readBundleFiles }, { verifyPlan, printViolations }, { Reported }, { formatBytes }] = await Promise.all([
     import('./bundle-files.js'), import('../compiler/plan/verify-plan.js'), import('./failure.js'), import('./terminal.js'),
   ]);
-  const { bundle } = readBundle(folder);
+  const bundle = readBundleFiles(folder);
   const violations = verifyPlan(bundle);
   if (options.json) process.stdout.write(`${JSON.stringify({ plan: bundle.plan.hash, violations })}\n`);
   if (violations.length > 0) {

@@ -13,7 +13,8 @@ interface Tap { readonly port: Port; readonly names: readonly string[]; readonly
 export async function writeLogits(spec: string, options: LogitsOptions): Promise<void> {
   const prompts = readPrompts(options.tokens);
   const longest = Math.max(...prompts.map((p) => p.length));
-  const prepared = await prepare(spec, { ...options, context: options.context ?? longest, maxTokens: Math.min(options.chunk ?? 512, longest) });
+  const chunk = Math.min(options.chunk ?? 512, longest);
+  const prepared = await prepare(spec, { ...options, context: options.context ?? longest, maxTokens: chunk, outputs: chunk });
   try {
     const taps = tapsOf(prepared);
     const writer = await SafetensorsWriter.create(options.output, prompts.flatMap((prompt, i) => tensorsOf(prompt.length, i, prepared, taps)));

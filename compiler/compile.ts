@@ -10,7 +10,7 @@ import { loadProgram, type ModuleLoader } from '../dsl/modules.js';
 import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
 import type { SourceFile } from '../dsl/span.js';
 import { elaborate, type ElaborateOptions } from './check/elaborate.js';
-import type { ModelInfo } from './check/model-info.js';
+import { countParameters, type ModelInfo } from './check/model-info.js';
 import { programOf } from './check/program-of.js';
 import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
 import type { DType } from './ir/dtype.js';
@@ -49,37 +49,45 @@ export interface CompileRequest extends SizeRequest {
 export const phases = ['graph', 'passes', 'kernels', 'plan'] as const;
 export type Phase = (typeof phases)[number];
 
-export interface Compiled {
+export interface Checked {
   /** Absent if there were errors. */
-  readonly bundle?: Bundle;
   readonly module?: Module;
   readonly info?: ModelInfo;
-  /** Where each weight of the plan is in a checkpoint; absent if the spec has no `weights` section. */
+  /** Where each weight is in a checkpoint; absent if the spec has no `weights` section. */
   readonly sources?: WeightSources;
+  readonly parameters?: number;
   readonly diagnostics: readonly Diagnostic[];
   /** Every file that was read, for code frames. */
   readonly files: readonly SourceFile[];
 }
+/** `bundle` is absent if there were errors. */
+export interface Compiled extends Checked { readonly bundle?: Bundle }
 
-export function compile(request: CompileRequest): Compiled {
-  const seen = request.onPhase ?? (() => undefined);
+/** The front half: what `firn check` and `firn stats` need. */
+export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'model' | 'overrides' | 'precision' | 'taps' | 'stored'>): Checked {
   const loaded = loadProgram(request.entry, request.load);
   const { sources: files, diagnostics: syntax } = loaded;
   if (hasErrors(syntax)) return { diagnostics: syntax, files };
   const program = programOf(loaded);
-  const checked = elaborate(program, {
+  const { module, info, diagnostics } = elaborate(program, {
     model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
     ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),
     ...(request.stored ? { storage: storedDTypes(weightRules(program), request.stored) } : {}),
   });
+  if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
+  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;
+  return {
+    module: quantize(module, info.quantize), info, files, parameters: countParameters(module),
+    ...(mapped ? { sources: mapped.sources } : {}), diagnostics: [...syntax, ...diagnostics, ...(mapped?.diagnostics ?? [])],
+  };
+}
+
+export function compile(request: CompileRequest): Compiled {
+  const seen = request.onPhase ?? (() => undefined);
+  const checked = checkSpec(request);
   const { module: graph, info } = checked;
-  if (!graph || !info) return { diagnostics: [...syntax, ...checked.diagnostics], files };
+  if (!graph || !info || hasErrors(checked.diagnostics)) return checked;
   seen('graph', graph);
-
-  const { sources, diagnostics: mapping } = info.weights ? resolveWeightSources(graph, info.weights.rules, info.weights.span) : { sources: undefined, diagnostics: [] };
-  const diagnostics = [...syntax, ...checked.diagnostics, ...mapping];
-  if (hasErrors(diagnostics)) return { diagnostics, files, info };
-
   const module = passes(graph, info);
   seen('passes', module);
   const packings = choosePackings(module, scheduleFor(request.target, true).panel);
@@ -89,14 +97,13 @@ export function compile(request: CompileRequest): Compiled {
   const violations = verifyPlan(bundle);
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
-  return { bundle, module, info, ...(sources ? { sources } : {}), diagnostics, files };
+  return { ...checked, module, bundle };
 }
 
 /** Graph to graph, in order. */
 export function passes(graph: Module, info: ModelInfo): Module {
   let module = simplify(graph, { inference: true });
   module = sample(module);
-  module = quantize(module, info.quantize);
   module = reassociate(module, { tokens: 1, context: info.context, force: 'move' });
   return simplify(module, { inference: true });
 }

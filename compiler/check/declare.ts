@@ -64,8 +64,10 @@ export function declareParam(frame: Frame, s: ParamStatement): void {
 /** A quantize rule packs whatever the checkpoint holds; without one the checkpoint decides, then the declaration. */
 function storageOf(frame: Frame, path: string, declared: DType | undefined, own: readonly Axis[]): Storage {
   const { run } = frame;
-  const packed = quantizedStorage(run, run.axes, run.quantize, path, own);
-  return packed ?? run.storage?.(path) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
+  const decide = (at: string): Storage => quantizedStorage(run, run.axes, run.quantize, at, own) ?? run.storage?.(at) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
+  const storage = decide(path);
+  run.decisions.push({ path, value: JSON.stringify(storage), decide: (at) => JSON.stringify(decide(at)) });
+  return storage;
 }
 
 const defaultInit: Init = { kind: 'normal', deviation: 0.02 };

@@ -68,7 +68,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
 function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
     diagnostics, axes: new AxisTable(), params: [], states: [], block: options.block ?? 16, storage: options.storage,
-    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false,
+    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;
   const sections = collectSections(base, model.body);

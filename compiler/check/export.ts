@@ -12,7 +12,10 @@ export function isExported(frame: Frame, name: string): boolean {
   const { instance, run } = frame;
   claim(instance);
   run.exported.add(instance.site === '' ? name : `${instance.site}.${name}`);
-  return run.wanted(pathOf(frame, name));
+  const path = pathOf(frame, name);
+  const wanted = run.wanted(path);
+  run.decisions.push({ path, value: String(wanted), decide: (at) => String(run.wanted(at)) });
+  return wanted;
 }
 
 /** Puts the value under its path among the outputs, if it is wanted. */

@@ -11,7 +11,7 @@ import { GraphBuilder } from '../ir/build.js';
 import type { Graph, Value as GraphValue } from '../ir/graph.js';
 import type { Frame } from './frame.js';
 import { mergeTables } from './merge-tables.js';
-import type { Iteration } from './repeat.js';
+import { pathIn, type Iteration } from './repeat.js';
 import { inline, type TableMap } from './inline.js';
 import { signature } from './signature.js';
 
@@ -47,10 +47,12 @@ function sameStretch(kinds: readonly number[], a: number, b: number, length: num
 
 function classify(frame: Frame, iterations: readonly Iteration[]): readonly number[] {
   const numbers = new Map<string, number>();
+  const texts = new Map<Graph, string>();
   const outer = new Map<GraphValue, number>();
   const idOf = (v: GraphValue): number => { if (!outer.has(v)) outer.set(v, outer.size); return outer.get(v)!; };
   return iterations.map((it) => {
-    const key = `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.prefix)}`;
+    if (!texts.has(it.graph)) texts.set(it.graph, `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.readAs)}`);
+    const key = texts.get(it.graph)!;
     if (!numbers.has(key)) numbers.set(key, numbers.size);
     return numbers.get(key)!;
   });
@@ -77,8 +79,8 @@ function named(it: Iteration, outputs: readonly GraphValue[]): ReadonlyMap<strin
 function emitOnce(frame: Frame, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
   for (const it of iterations) {
-    const outputs = inline(frame.graph.builder, it.graph, inputsOf(it, carried, (v) => v));
-    it.exports.forEach((paths, i) => frame.graph.exports.push({ paths, value: outputs[it.leaves.length + i] }));
+    const outputs = inline(frame.graph.builder, it.graph, inputsOf(it, carried, (v) => v), mergeTables(frame.run, [it]));
+    it.exports.forEach((paths, i) => frame.graph.exports.push({ paths: paths.map((p) => pathIn(it, p)), value: outputs[it.leaves.length + i] }));
     carried = named(it, outputs);
   }
   return carried;
@@ -108,12 +110,12 @@ function buildBody(frame: Frame, name: string, columns: readonly (readonly Itera
   const outputs: { name: string; value: GraphValue }[] = [];
   const exported: (readonly string[])[] = [];
   for (const column of columns) {
-    const tables: TableMap = mergeTables(frame.run, column.map((it) => it.graph));
+    const tables: TableMap = mergeTables(frame.run, column);
     const results = inline(builder, column[0].graph, inputsOf(column[0], carried, (v) => captured.get(v)!), tables);
     carried = named(column[0], results);
     column[0].exports.forEach((_, i) => {
       outputs.push({ name: `export${exported.length}`, value: results[column[0].leaves.length + i] });
-      exported.push(column.flatMap((it) => it.exports[i]));
+      exported.push(column.flatMap((it) => it.exports[i].map((p) => pathIn(it, p))));
     });
   }
   const leaving = [...carried].map(([n, value]) => ({ name: n, value }));

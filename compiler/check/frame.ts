@@ -30,9 +30,13 @@ export interface Elaboration {
   readonly wanted: (path: string) => boolean;
   /** Sites (paths without indices) of all exports, wanted or not. */
   readonly exported: Set<string>;
+  /** What was decided by path (storages, wanted exports), in order, so that other iterations can be compared. */
+  readonly decisions: PathDecision[];
   /** Inputs of the model's graph, as tensors. */
   readonly inputs: Map<string, TensorValue>;
 }
+
+export interface PathDecision { readonly path: string; readonly value: string; readonly decide: (path: string) => string }
 
 /** A call of a layer; the model itself; one iteration of a repeat. */
 export interface Instance {

@@ -46,7 +46,7 @@ function bindTensors(inside: Frame, template: TemplateValue, call: Span): readon
   for (const p of template.layer.params) {
     const t = template.bound.get(p.name.name);
     if (p.type?.kind !== 'tensor-type' || t?.kind !== 'tensor') continue;
-    const argument = spread(inside, t, call);
+    const argument = rounded(inside, spread(inside, t, call));
     requireDType(p.type, argument, p.name.name);
     for (const axis of bindAxes(inside, p, p.type, argument)) rest.set(axis.name, axis);
     inside.scope.set(p.name.name, argument);

@@ -2,6 +2,7 @@
 import type { Graph, Node } from '../ir/graph.js';
 import type { Elaboration } from './frame.js';
 import type { TableMap } from './inline.js';
+import { pathIn, type Iteration } from './repeat.js';
 
 /** A node and how often the repeats around it (inside its graph) run it. */
 interface Placed { readonly node: Node; readonly times: number }
@@ -22,22 +23,26 @@ function statesOf(node: Node): readonly number[] {
   }
 }
 
-/** `graphs` are equal iterations, in order; the first one's nodes are what the tables are for. */
-export function mergeTables(run: Elaboration, graphs: readonly Graph[]): TableMap {
-  const columns = graphs.map((g) => allNodes(g));
+/** `iterations` are equal, in order; the first one's nodes are what the tables are for. */
+export function mergeTables(run: Elaboration, iterations: readonly Iteration[]): TableMap {
+  const read = new Map<Graph, readonly Placed[]>();
+  for (const { graph } of iterations) if (!read.has(graph)) read.set(graph, allNodes(graph));
+  const columns = iterations.map((it) => read.get(it.graph)!);
+  const paths = (of: (node: Node) => readonly string[], nodes: readonly Node[]): readonly string[] =>
+    nodes.flatMap((n, t) => of(n).map((path) => pathIn(iterations[t], path)));
   const params = new Map<number, number>();
   const states = new Map<number, number>();
   const constants = new Map<Node, readonly (readonly number[])[]>();
   columns[0].forEach(({ node, times }, i) => {
     const nodes = columns.map((c) => c[i].node);
     if (node.op === 'param' && !params.has(node.param)) {
-      const paths = nodes.flatMap((n) => run.params[(n as typeof node).param].paths);
-      params.set(node.param, run.params.push({ ...run.params[node.param], paths }) - 1);
+      const merged = paths((n) => run.params[(n as typeof node).param].paths, nodes);
+      params.set(node.param, run.params.push({ ...run.params[node.param], paths: merged }) - 1);
     }
     statesOf(node).forEach((state, k) => {
       if (states.has(state)) return;
-      const paths = nodes.flatMap((n) => run.states[statesOf(n)[k]].paths);
-      states.set(state, run.states.push({ ...run.states[state], paths }) - 1);
+      const merged = paths((n) => run.states[statesOf(n)[k]].paths, nodes);
+      states.set(state, run.states.push({ ...run.states[state], paths: merged }) - 1);
     });
     if (node.op === 'const') {
       const merged = mergeConstants(nodes as (typeof node)[], times);

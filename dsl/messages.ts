@@ -5,11 +5,11 @@
 import type { Diagnostic, Fix, Note } from './diagnostics.js';
 import type { Span } from './span.js';
 
-function error(code: string, message: string, span: Span, rest: { label?: string; notes?: readonly Note[]; fix?: Fix } = {}): Diagnostic {
+export function error(code: string, message: string, span: Span, rest: { label?: string; notes?: readonly Note[]; fix?: Fix } = {}): Diagnostic {
   return { code, severity: 'error', message, span, label: rest.label, notes: rest.notes ?? [], fix: rest.fix };
 }
 
-function didYouMean(suggestions: readonly string[]): Note[] {
+export function didYouMean(suggestions: readonly string[]): Note[] {
   if (suggestions.length === 0) return [];
   const quoted = suggestions.map((s) => `\`${s}\``);
   const last = quoted[quoted.length - 1];
@@ -17,7 +17,7 @@ function didYouMean(suggestions: readonly string[]): Note[] {
 }
 
 /** Replaces the misspelt word when there is one candidate only. */
-function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
+export function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
   if (suggestions.length !== 1) return undefined;
   return { title: `write \`${suggestions[0]}\``, edits: [{ span, replacement: suggestions[0] }] };
 }
@@ -127,4 +127,42 @@ export function statementOutside(word: string, span: Span): Diagnostic {
 
 export function lateUse(span: Span): Diagnostic {
   return error('E0023', '`use` stands behind a definition', span, { notes: [{ text: 'every `use` comes before the first `model`, `layer`, `fn` or `const`' }] });
+}
+
+export function unknownModule(module: string, suggestions: readonly string[], span: Span): Diagnostic {
+  return error('E0101', `there is no module \`${module}\``, span, {
+    notes: [...didYouMean(suggestions), { text: 'the standard library is `std`; a file of your own is written `use "./file.firn".{name}`' }],
+  });
+}
+
+export function missingFile(module: string, path: string, span: Span): Diagnostic {
+  return error('E0102', `cannot read "${module}"`, span, { notes: [{ text: `looked for ${path}, relative to the file with this \`use\`` }] });
+}
+
+/** `elsewhere`: modules of the standard library that have the name. */
+export function unknownImport(name: string, module: string, suggestions: readonly string[], elsewhere: readonly string[], span: Span): Diagnostic {
+  const found = elsewhere.map((other) => ({ text: `${other} defines it: write \`use ${other}.{${name}}\`` }));
+  return error('E0103', `\`${module}\` does not define \`${name}\``, span, { notes: [...found, ...didYouMean(suggestions)], fix: replaceBy(suggestions, span) });
+}
+
+/** `round`: module names from the one that closes the cycle back to itself. */
+export function moduleCycle(round: readonly string[], uses: readonly Span[], span: Span): Diagnostic {
+  return error('E0104', 'these files use each other in a circle', span, {
+    label: 'closes the circle',
+    notes: [...uses.map((use) => ({ span: use, text: 'part of it' })), { text: round.join(' -> ') }, { text: 'move what both need into a third file' }],
+  });
+}
+
+export function ambiguousName(name: string, modules: readonly string[], span: Span): Diagnostic {
+  return error('E0105', `\`${name}\` is defined by ${modules.join(' and ')}`, span, { notes: [{ text: `name the module: \`use ${modules[0]}.{${name}}\`` }] });
+}
+
+export function definedTwice(name: string, first: Span, span: Span): Diagnostic {
+  return error('E0106', `\`${name}\` is defined twice`, span, { label: 'again here', notes: [{ span: first, text: 'first here' }] });
+}
+
+/** `site`: the definition in the same file, when that is what the name already stands for. */
+export function usedTwice(name: string, module: string, other: string, site: Span | undefined, span: Span): Diagnostic {
+  const earlier = site ? { span: site, text: 'this file defines it' } : { text: `the name is already that of ${module}` };
+  return error('E0107', `\`${name}\` would stand for two things`, span, { label: `also brought in from ${other}`, notes: [earlier] });
 }

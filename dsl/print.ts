@@ -4,7 +4,7 @@
  */
 import type { File, Item, Use } from './ast.js';
 import { align, comment, concat, fill, group, hardline, join, line, nest, render, type Doc } from './pretty.js';
-import { printBraces, printExpr, withTrivia } from './print-expressions.js';
+import { printBraces, printExpr, quote, withTrivia } from './print-expressions.js';
 import { printBlock } from './print-statements.js';
 import { printParameters, printResults } from './print-types.js';
 
@@ -15,7 +15,7 @@ export function print(file: File): string {
 }
 
 function printUse(u: Use): Doc {
-  const module = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(u.module) ? u.module : JSON.stringify(u.module);
+  const module = /^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(u.module) && !u.module.endsWith('.firn') ? u.module : quote(u.module);
   return concat(`use ${module}.{`, align(fill(u.names.map((n) => n.name))), '}');
 }
 

@@ -1,0 +1,26 @@
+/** The module loader of Node: the standard library beside this package, users' files from the disk. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ModuleLoader } from './modules.js';
+import type { SourceFile } from './span.js';
+
+/** `dsl/std`, seen from this file in the source tree or from its compiled copy in `dist/dsl`. */
+function standardFolder(): string {
+  const candidates = ['./std/', '../../dsl/std/'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+  const found = candidates.find((path) => existsSync(`${path}norms.firn`));
+  if (found === undefined) throw new Error(`the standard library is missing: looked in ${candidates.join(' and ')}`);
+  return found;
+}
+
+let standard: readonly SourceFile[] | undefined;
+
+function readStandard(): readonly SourceFile[] {
+  const folder = standardFolder();
+  const names = readdirSync(folder).filter((name) => name.endsWith('.firn')).sort();
+  return names.map((name) => ({ path: `std/${name}`, text: readFileSync(folder + name, 'utf8') }));
+}
+
+export const nodeLoader: ModuleLoader = {
+  standard: () => (standard ??= readStandard()),
+  read: (path) => (existsSync(path) ? { path, text: readFileSync(path, 'utf8') } : undefined),
+};

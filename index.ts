@@ -9,7 +9,7 @@ import { Session } from './runtime/session.js';
 import { valueDType } from './runtime/weight-names.js';
 import type { DType } from './compiler/ir/dtype.js';
 
-export { compile, type Compiled, type CompileRequest } from './compiler/compile.js';
+export { checkSpec, compile, type Checked, type Compiled, type CompileRequest } from './compiler/compile.js';
 export { importHf } from './compiler/import/hf.js';
 export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
 export { Checkpoint } from './runtime/checkpoint.js';

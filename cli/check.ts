@@ -11,8 +11,8 @@ async function checkSpecs(specs: readonly string[], options: { json?: boolean })
   const [{ checkSpec }, { hasErrors }, { report }, { Reported }, { formatCount }] = await Promise.all([
     import('../index.js'), import('../dsl/diagnostics.js'), import('./report.js'), import('./failure.js'), import('./terminal.js'),
   ]);
-  const { moduleLoader, readSpec } = await import('./spec.js');
-  const results = specs.map((spec) => ({ spec, ...checkSpec({ entry: readSpec(spec), load: moduleLoader(spec) }) }));
+  const { nodeLoader, readSpec } = await import('./spec.js');
+  const results = specs.map((spec) => ({ spec, ...checkSpec({ entry: readSpec(spec), load: nodeLoader }) }));
   if (options.json) process.stdout.write(`${JSON.stringify(results.map(({ spec, diagnostics }) => ({ spec, diagnostics })))}\n`);
   let failed = false;
   for (const { spec, diagnostics, files, parameters } of results) {

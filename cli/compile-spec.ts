@@ -8,7 +8,7 @@ import { type CompileOptions, type PhaseName, phaseNames } from './compile.js';
 import { UsageError } from './failure.js';
 import { withPrintedPhases } from './print-phase.js';
 import { report } from './report.js';
-import { moduleLoader, readSpec } from './spec.js';
+import { nodeLoader, readSpec } from './spec.js';
 import { formatBytes, formatTable } from './terminal.js';
 
 export async function compileSpec(spec: string, options: CompileOptions): Promise<void> {
@@ -20,7 +20,7 @@ export async function compileSpec(spec: string, options: CompileOptions): Promis
   if (wanted.includes('ast')) printAst(entry);
   if (options.stopAfter === 'ast') return;
   const compiled = withPrintedPhases(wanted, options.stopAfter, (onPhase) => compile({
-    entry, load: moduleLoader(spec), target: options.target, onPhase,
+    entry, load: nodeLoader, target: options.target, onPhase,
     ...(options.context === undefined ? {} : { context: options.context }), ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     ...(options.sequences === undefined ? {} : { sequences: options.sequences }), ...(options.precision === undefined ? {} : { precision: options.precision }),
   }));

@@ -19,11 +19,11 @@ export function defineExplain(program: Command): void {
 }
 
 async function explainSpec(spec: string, options: Options): Promise<void> {
-  const [{ compile }, { explain, printExplanation }, { report }, { moduleLoader, readSpec }] = await Promise.all([
+  const [{ compile }, { explain, printExplanation }, { report }, { nodeLoader, readSpec }] = await Promise.all([
     import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('./spec.js'),
   ]);
   const { bundle, diagnostics, files } = compile({
-    entry: readSpec(spec), load: moduleLoader(spec), target: options.target, context: options.context,
+    entry: readSpec(spec), load: nodeLoader, target: options.target, context: options.context,
     ...(options.precision === undefined ? {} : { precision: options.precision }),
   });
   report(diagnostics, [...files.values()]);

@@ -5,7 +5,7 @@ import { chooseDevice } from './devices.js';
 import { CommandError } from './failure.js';
 import type { DeviceName } from './options.js';
 import { report } from './report.js';
-import { moduleLoader, readSpec } from './spec.js';
+import { nodeLoader, readSpec } from './spec.js';
 import { formatBytes, note, ProgressLine } from './terminal.js';
 
 export interface PrepareOptions {
@@ -30,7 +30,7 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
     const { device, why } = await chooseDevice(options.device);
     note(`device: ${device.name} (${device.description}), ${why}`);
     try {
-      const compiled = compileFor(device, entry, spec, checkpoint, options);
+      const compiled = compileFor(device, entry, checkpoint, options);
       const model = await fill(compiled, device, checkpoint, options.init ?? 0);
       return { model, compiled, device, close: async () => { await model.close(); await device.close(); } };
     } catch (error) {
@@ -42,9 +42,9 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
   }
 }
 
-function compileFor(device: Device, entry: ReturnType<typeof readSpec>, spec: string, checkpoint: Checkpoint | undefined, options: PrepareOptions): Compiled {
+function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoint: Checkpoint | undefined, options: PrepareOptions): Compiled {
   const compiled = compile({
-    entry, load: moduleLoader(spec), target: device.name, context: options.context, maxTokens: options.maxTokens,
+    entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, context: options.context, maxTokens: options.maxTokens,
     ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
     ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),

@@ -8,10 +8,10 @@ export function defineStats(program: Command): void {
 }
 
 async function printStats(spec: string, options: { json?: boolean }): Promise<void> {
-  const [{ checkSpec }, { moduleStats }, { report }, { moduleLoader, readSpec }, { formatBytes, formatCount, formatTable }, { printStorage }] = await Promise.all([
+  const [{ checkSpec }, { moduleStats }, { report }, { nodeLoader, readSpec }, { formatBytes, formatCount, formatTable }, { printStorage }] = await Promise.all([
     import('../index.js'), import('../compiler/model/stats.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('../compiler/ir/print-graph.js'),
   ]);
-  const { module, info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: moduleLoader(spec) });
+  const { module, info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: nodeLoader });
   report(diagnostics, [...files.values()]);
   const stats = moduleStats(module!);
   if (options.json) {

@@ -51,9 +51,14 @@ export function directView(k: KernelContext, id: TileId): DirectView | undefined
   return packedView(k, load, view);
 }
 
-function denseView(load: Load, view: View): DirectView {
+function denseView(load: Load, view: View): DirectView | undefined {
   const all = denseStrides(view);
-  const strides = new Map(load.at.flatMap((i, n) => (i.kind === 'range' ? [[i.axis, all[n]] as const] : [])));
+  const strides = new Map<string, number>();
+  for (const [n, i] of load.at.entries()) {
+    const stride = all[n];
+    if (stride === undefined) return undefined;
+    if (i.kind === 'range') strides.set(i.axis, stride);
+  }
   return { kind: 'dense', load, view, unit: [...strides].find(([, s]) => s === 1)?.[0], strides };
 }
 

@@ -3,7 +3,7 @@
  *   void NAME(const void* const* views, const int64_t* dims, int64_t begin, int64_t end)
  * that runs programs begin .. end - 1 of the flattened grid. Rows of the grid are independent, so any split is right.
  */
-import type { Program, Statement } from '../../compiler/ir/kernel.js';
+import type { Program, Scalar, Statement } from '../../compiler/ir/kernel.js';
 import { gcd } from './coordinate.js';
 import { storedType } from './expression.js';
 import { identifier, KernelContext, viewText, type Decisions } from './kernel-context.js';
@@ -11,7 +11,7 @@ import { layOutSlots } from './layout.js';
 import type { Level } from './levels.js';
 import { placeTiles } from './placement.js';
 import { indexProgram } from './program-index.js';
-import type { Bounds } from './scalar-text.js';
+import { strictLimit, type Bounds } from './scalar-text.js';
 import { assignSlots } from './slots.js';
 import { emitBody } from './statements.js';
 
@@ -33,7 +33,7 @@ export function emitKernel(program: Program, dims: readonly DimRange[], level: L
   const places = placeTiles(program, index);
   const decisions: Decisions = { program, index, places, slotOf: assignSlots(index, places), slots: new Map(), forms: new Map(), level };
   const k = new KernelContext(decisions, new Map(dims.map((d) => [d.name, { text: `d_${identifier(d.name)}`, bounds: { lo: 0, hi: d.max, multiple: 1 } }])));
-  program.grid.forEach((g) => defineVariable(k, g.name, { lo: 0, hi: Math.max(0, k.bounds(g.extent).hi - 1), multiple: 1 }));
+  program.grid.forEach((g) => defineVariable(k, g.name, { lo: 0, hi: Math.max(0, k.bounds(g.extent).hi - 1), multiple: 1 }, g.extent));
   defineVariables(k, program.body);
   layOutSlots(k);
   emitFrame(k, program, dims);
@@ -43,15 +43,15 @@ export function emitKernel(program: Program, dims: readonly DimRange[], level: L
   return { symbol, text: [...comments, head, ...k.lines, '}'].join('\n'), microkernels: k.microkernels };
 }
 
-function defineVariable(k: KernelContext, name: string, bounds: Bounds): void {
-  k.define(name, `u_${identifier(name)}`, bounds);
+function defineVariable(k: KernelContext, name: string, bounds: Bounds, below?: Scalar): void {
+  k.define(name, `u_${identifier(name)}`, bounds, below);
 }
 
 /** Bounds of all variables, needed before anything is written; names are unique in a program. */
 function defineVariables(k: KernelContext, body: readonly Statement[]): void {
   for (const s of body) {
-    if (s.op === 'let') defineVariable(k, s.name, k.bounds(s.value));
-    if (s.op === 'for') defineVariable(k, s.variable, loopBounds(k.bounds(s.lo), k.bounds(s.hi), s.step));
+    if (s.op === 'let') defineVariable(k, s.name, k.bounds(s.value), strictLimit(s.value));
+    if (s.op === 'for') defineVariable(k, s.variable, loopBounds(k.bounds(s.lo), k.bounds(s.hi), s.step), s.hi);
     if (s.op === 'for' || s.op === 'if') defineVariables(k, s.body);
   }
 }
@@ -68,16 +68,16 @@ function emitFrame(k: KernelContext, program: Program, dims: readonly DimRange[]
     const readOnly = v.access === 'read';
     // Launches may bind one buffer to several views, but then through equal indices only: restrict holds per program.
     k.line(`${readOnly ? 'const ' : ''}${type}* __restrict ${viewText(v.name)} = (${readOnly ? 'const ' : ''}${type}*)views[${i}];`);
-    k.line(`(void)${viewText(v.name)};`);
   });
-  dims.forEach((d, i) => {
-    k.line(`const int64_t d_${identifier(d.name)} = dims[${i}];`);
-    k.line(`(void)d_${identifier(d.name)};`);
-  });
+  const rest = k.capture(() => emitPrograms(k, program), 0);
+  dims.forEach((d, i) => { if (rest.some((l) => l.includes(`d_${identifier(d.name)}`))) k.line(`const int64_t d_${identifier(d.name)} = dims[${i}];`); });
+  k.lines.push(...rest);
+}
+
+function emitPrograms(k: KernelContext, program: Program): void {
   const extents = program.grid.map((g) => k.hoist(g.extent, 'grid'));
   k.block('for (int64_t program = begin; program < end; ++program) ', () => {
     program.grid.forEach((g, i) => k.line(`const int64_t u_${identifier(g.name)} = ${gridPlace(extents, i)};`));
-    program.grid.forEach((g) => k.line(`(void)u_${identifier(g.name)};`));
     emitBody(k, program.body);
   });
 }

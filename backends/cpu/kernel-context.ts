@@ -6,7 +6,7 @@ import type { Level } from './levels.js';
 import type { LoadPlace } from './load-place.js';
 import type { Placement } from './placement.js';
 import { definitionOf, type ProgramIndex } from './program-index.js';
-import { boundsOf, scalarText, type Bounds, type ScalarScope } from './scalar-text.js';
+import { boundsOf, scalarText, strictLimit, type Bounds, type ScalarScope } from './scalar-text.js';
 import type { SlotId } from './slots.js';
 
 /** A stack array: elements at sum of coordinate * stride; an array without axes is a plain variable. */
@@ -29,7 +29,7 @@ export class KernelContext implements ScalarScope {
   readonly microkernels = new Map<string, string>();
   readonly loads = new Map<TileId, LoadPlace>();
   readonly declared = new Set<string>();
-  private readonly variables = new Map<string, { text: string; bounds: Bounds }>();
+  private readonly variables = new Map<string, { text: string; bounds: Bounds; below?: Scalar }>();
   /** Text of a scalar -> the constant in scope that holds it. */
   private hoisted = new Map<string, string>();
   private depth = 1;
@@ -51,19 +51,26 @@ export class KernelContext implements ScalarScope {
   }
 
   /** The lines that `write` writes, taken out of the text. */
-  capture(write: () => void): string[] {
+  capture(write: () => void, indent = 1): string[] {
     const mark = this.lines.length;
-    this.depth++;
+    this.depth += indent;
     const hoisted = new Map(this.hoisted);
     write();
     this.hoisted = hoisted;
-    this.depth--;
+    this.depth -= indent;
     return this.lines.splice(mark);
   }
 
   fresh(prefix: string): string { return `${prefix}${this.serial++}`; }
 
-  define(name: string, text: string, bounds: Bounds): void { this.variables.set(name, { text, bounds }); }
+  /** `below`: a scalar that the variable is always less than. */
+  define(name: string, text: string, bounds: Bounds, below?: Scalar): void { this.variables.set(name, { text, bounds, below }); }
+
+  /** Whether `s` < `limit` follows from what `s` is, whatever the dims are. */
+  isBelow(s: Scalar, limit: Scalar): boolean {
+    const below = s.kind === 'var' ? this.variables.get(s.name)?.below : strictLimit(s);
+    return this.bounds(s).hi < this.bounds(limit).lo || (below !== undefined && JSON.stringify(below) === JSON.stringify(limit));
+  }
 
   variable(name: string): { text: string; bounds: Bounds } {
     const found = this.variables.get(name);
@@ -81,16 +88,15 @@ export class KernelContext implements ScalarScope {
     const v = this.view(view);
     const places = at.map((s) => this.text(s));
     const conditions = at.flatMap((s, i) => this.outside(s, places[i], v.axes[i].extent));
-    const strides = denseStrides(v);
-    const offset = places.map((p, i) => (strides[i] === 1 ? p : `${p} * ${strides[i]}`)).join(' + ') || '0';
+    const offset = v.strides
+      ? places.map((p, i) => `${p} * ${v.strides![i]}`).join(' + ')
+      : places.reduce((sum, p, i) => (i === 0 ? p : `(${sum}) * ${this.text(v.axes[i].extent)} + ${p}`), '0');
     const read = `(int64_t)${viewText(view)}[${offset}]`;
     return conditions.length === 0 ? read : `(${conditions.join(' && ')} ? ${read} : 0)`;
   }
 
   private outside(s: Scalar, text: string, extent: Scalar): string[] {
-    const at = this.bounds(s);
-    const limit = this.bounds(extent);
-    return [...(at.lo < 0 ? [`${text} >= 0`] : []), ...(at.hi >= limit.lo ? [`${text} < ${this.text(extent)}`] : [])];
+    return [...(this.bounds(s).lo < 0 ? [`${text} >= 0`] : []), ...(this.isBelow(s, extent) ? [] : [`${text} < ${this.text(extent)}`])];
   }
 
   text(s: Scalar): string { return scalarText(s, this); }
@@ -133,17 +139,17 @@ export function viewText(view: string): string {
 }
 
 export function identifier(name: string): string {
-  return name.replace(/\W/g, '_');
+  return name.replace(/\W/g, (c) => `_${c.charCodeAt(0).toString(16)}`);
 }
 
-/** Strides in elements of a dense view; all extents but the outermost are static. */
-export function denseStrides(view: View): number[] {
+/** Strides in elements of a dense view; undefined where an inner extent is dynamic. */
+export function denseStrides(view: View): (number | undefined)[] {
   if (view.strides) return [...view.strides];
-  const out = view.axes.map(() => 1);
+  const out: (number | undefined)[] = view.axes.map(() => 1);
   for (let i = view.axes.length - 2; i >= 0; i--) {
     const extent = view.axes[i + 1].extent;
-    if (extent.kind !== 'int') throw new Error(`cpu emitter: extent of axis '${view.axes[i + 1].name}' of view '${view.name}' is dynamic but not outermost`);
-    out[i] = out[i + 1] * extent.value;
+    const inner = out[i + 1];
+    out[i] = extent.kind === 'int' && inner !== undefined ? inner * extent.value : undefined;
   }
   return out;
 }

@@ -4,7 +4,7 @@ import { elementOffset, int4Location } from '../../compiler/kernels/packing-addr
 import type { Index, TileId, View } from '../../compiler/ir/kernel.js';
 import { addCoordinates, constantAt, highest, lowest, printCoordinate, scaleCoordinate, splitCoordinate, variableAt, type Coordinate } from './coordinate.js';
 import { literal, type Value } from './expression.js';
-import { denseStrides, viewText, type KernelContext } from './kernel-context.js';
+import { viewText, type KernelContext } from './kernel-context.js';
 
 export interface AxisPlace {
   readonly kind: 'point' | 'range' | 'tile';
@@ -17,6 +17,8 @@ export interface AxisPlace {
   /** First place that counts as outside; text and its smallest value. */
   readonly limit: string;
   readonly limitLo: number;
+  /** No place reaches the limit, whatever the dims are. */
+  readonly proven: boolean;
 }
 export interface LoadPlace { readonly view: View; readonly axes: readonly AxisPlace[]; readonly fill: number }
 
@@ -29,12 +31,12 @@ export function placeAccess(k: KernelContext, view: View, at: readonly Index[], 
     const bounds = limits.map((l) => k.bounds(l));
     const limit = limits.length === 1 || bounds[0].hi <= bounds[1].lo ? limits[0] : { kind: 'minimum' as const, a: limits[0], b: limits[1] };
     const limitBounds = k.bounds(limit);
-    if (index.kind === 'tile') return { kind: 'tile', size, tile: index.tile, start: constantAt(0), limit: k.hoist(limit, 'lim'), limitLo: limitBounds.lo };
+    if (index.kind === 'tile') return { kind: 'tile', size, tile: index.tile, start: constantAt(0), limit: k.hoist(limit, 'lim'), limitLo: limitBounds.lo, proven: false };
     const from = index.kind === 'point' ? index.at : index.start;
     const known = k.bounds(from);
     const start = known.lo === known.hi ? constantAt(known.lo) : variableAt(k.hoist(from, 'at'), known);
-    const proven = known.hi + size <= limitBounds.lo;
-    return { kind: index.kind, size, start, limit: proven ? k.text(limit) : k.hoist(limit, 'lim'), limitLo: limitBounds.lo, ...(index.kind === 'range' ? { axis: index.axis } : {}) };
+    const proven = known.hi + size <= limitBounds.lo || (size === 1 && limits.every((l) => k.isBelow(from, l)));
+    return { kind: index.kind, size, start, limit: proven ? k.text(limit) : k.hoist(limit, 'lim'), limitLo: limitBounds.lo, proven, ...(index.kind === 'range' ? { axis: index.axis } : {}) };
   });
   return { view, axes, fill };
 }
@@ -44,14 +46,14 @@ export function insideConditions(a: AxisPlace): string[] {
   const start = printCoordinate(a.start);
   return [
     ...(lowest(a.start) < 0 ? [`${start} >= 0`] : []),
-    ...(highest(a.start) + a.size > a.limitLo ? [`${start}${a.size === 1 ? ' <' : ` + ${a.size} <=`} ${a.limit}`] : []),
+    ...(!a.proven && highest(a.start) + a.size > a.limitLo ? [`${start}${a.size === 1 ? ' <' : ` + ${a.size} <=`} ${a.limit}`] : []),
   ];
 }
 
 /** Conditions under which one position is inside. */
 export function positionConditions(position: Coordinate, a: AxisPlace): string[] {
   const text = printCoordinate(position);
-  return [...(lowest(position) < 0 ? [`${text} >= 0`] : []), ...(highest(position) >= a.limitLo ? [`${text} < ${a.limit}`] : [])];
+  return [...(lowest(position) < 0 ? [`${text} >= 0`] : []), ...(!a.proven && highest(position) >= a.limitLo ? [`${text} < ${a.limit}`] : [])];
 }
 
 export const coordinateArithmetic: Arithmetic<Coordinate> = {
@@ -117,10 +119,4 @@ export function storedText(view: View, value: Value): string {
 
 export function fillText(place: LoadPlace): string {
   return literal(place.fill, place.view.dtype);
-}
-
-/** Elements between neighbours along view axis `i`, if that is one number: dense axes, and those of panels but the lanes. */
-export function strideAlong(view: View, i: number): number | undefined {
-  if (view.packing.kind === 'dense') return view.packing.order.every((n, j) => n === view.axes[j].name) ? denseStrides(view)[i] : undefined;
-  return undefined;
 }

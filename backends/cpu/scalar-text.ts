@@ -29,6 +29,14 @@ export function boundsOf(s: Scalar, scope: ScalarScope): Bounds {
   }
 }
 
+/** A scalar that is greater than `s` whatever the dims are: what a grid axis or loop stays below. */
+export function strictLimit(s: Scalar): Scalar | undefined {
+  if (s.kind === 'mod') return s.b;
+  if (s.kind !== 'minimum') return undefined;
+  const [limit, back] = s.b.kind === 'add' ? [s.b.a, s.b.b] : [undefined, undefined];
+  return limit && back?.kind === 'int' && back.value === -1 ? limit : undefined;
+}
+
 /** 0 * Infinity is 0 here: a bound that is not known, times nothing. */
 function product(a: number, b: number): number {
   return a === 0 || b === 0 ? 0 : a * b;
@@ -43,7 +51,7 @@ function combine(kind: Exclude<Scalar['kind'], 'int' | 'dim' | 'var' | 'element'
       return { lo: Math.min(...corners), hi: Math.max(...corners), multiple: a.multiple * b.multiple };
     }
     case 'divide': return divided(a, b);
-    case 'mod': return b.lo > 0 ? { lo: 0, hi: a.lo >= 0 ? Math.min(a.hi, b.hi - 1) : b.hi - 1, multiple: gcd(a.multiple, b.multiple) || 1 } : unknown;
+    case 'mod': return b.lo >= 0 ? { lo: 0, hi: Math.max(0, a.lo >= 0 ? Math.min(a.hi, b.hi - 1) : b.hi - 1), multiple: gcd(a.multiple, b.multiple) || 1 } : unknown;
     case 'minimum': return { lo: Math.min(a.lo, b.lo), hi: Math.min(a.hi, b.hi), multiple: gcd(a.multiple, b.multiple) };
     case 'maximum': return { lo: Math.max(a.lo, b.lo), hi: Math.max(a.hi, b.hi), multiple: gcd(a.multiple, b.multiple) };
     case 'less': return { lo: 0, hi: 1, multiple: 1 };
@@ -51,6 +59,7 @@ function combine(kind: Exclude<Scalar['kind'], 'int' | 'dim' | 'var' | 'element'
 }
 
 function divided(a: Bounds, b: Bounds): Bounds {
+  if (a.lo >= 0 && b.lo >= 0 && b.lo !== b.hi) return { lo: 0, hi: Math.floor(a.hi / Math.max(1, b.lo)), multiple: 1 };
   if (b.lo !== b.hi || b.lo <= 0) return unknown;
   const by = b.lo;
   return { lo: Math.floor(a.lo / by), hi: Math.floor(a.hi / by), multiple: a.multiple % by === 0 ? a.multiple / by : 1 };
@@ -71,7 +80,7 @@ export function scalarText(s: Scalar, scope: ScalarScope): string {
     case 'divide': case 'mod': {
       const natural = boundsOf(s.a, scope).lo >= 0 && boundsOf(s.b, scope).lo > 0;
       const [a, b] = [scalarText(s.a, scope), scalarText(s.b, scope)];
-      return natural ? `(${a} ${s.kind === 'divide' ? '/' : '%'} ${b})` : `floor_${s.kind}(${a}, ${b})`;
+      return natural ? `(${a} ${s.kind === 'divide' ? '/' : '%'} ${b})` : `${s.kind}64(${a}, ${b})`;
     }
   }
 }

@@ -124,7 +124,7 @@ function storeElement(k: KernelContext, s: Store, place: LoadPlace, point: Point
 /** Axes of the stored tile by the distance of their elements in the view, the nearest innermost. */
 function storeOrder(k: KernelContext, s: Store, place: LoadPlace, shape: Tile['shape']): Tile['shape'][number][] {
   const strides = denseStrides(place.view);
-  const distance = (name: string): number => Math.max(0, ...place.axes.map((a, i) => (a.axis === name || (a.tile !== undefined && k.tile(a.tile).shape.some((x) => x.name === name)) ? strides[i] : 0)));
+  const distance = (name: string): number => Math.max(0, ...place.axes.map((a, i) => (a.axis === name || (a.tile !== undefined && k.tile(a.tile).shape.some((x) => x.name === name)) ? strides[i] ?? Infinity : 0)));
   const order = [...shape].sort((a, b) => distance(b.name) - distance(a.name));
   return order.length > 0 && distance(order[order.length - 1].name) > 1 ? withLast(order, innermostAxis(contiguousAxes(k, s.value), order)) : order;
 }

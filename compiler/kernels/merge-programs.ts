@@ -5,7 +5,7 @@
 import { int, variable, type Program, type Scalar, type Statement, type View } from '../ir/kernel.js';
 import type { Lowered } from './lower/kernels.js';
 import { renameScalar, renameStatement, tilesOf, type Renaming } from './rename-program.js';
-import { floorDivide, lessThan, minus, modulo, plus, times } from './scalar.js';
+import { floorDivide, lessThan, maximum, minimum, minus, modulo, plus, times } from './scalar.js';
 
 export function mergePrograms(parts: readonly Lowered[]): Lowered {
   if (parts.length === 1) return parts[0];
@@ -23,7 +23,7 @@ export function mergePrograms(parts: readonly Lowered[]): Lowered {
     let rest = minus(variable('program'), begin);
     part.program.grid.forEach((_, k) => {
       const inner = extents.slice(k + 1).reduce<Scalar>((n, e) => times(n, e), int(1));
-      inside.push({ op: 'let', name: renaming.variable(part.program.grid[k].name), value: k === 0 ? floorDivide(rest, inner) : modulo(floorDivide(rest, inner), extents[k]) });
+      inside.push({ op: 'let', name: renaming.variable(part.program.grid[k].name), value: k === 0 ? within(floorDivide(rest, inner), extents[0]) : modulo(floorDivide(rest, inner), extents[k]) });
     });
     inside.push(...part.program.body.map((s) => renameStatement(s, renaming)));
     const upTo: Statement = { op: 'if', condition: lessThan(variable('program'), end), body: inside };
@@ -37,6 +37,11 @@ export function mergePrograms(parts: readonly Lowered[]): Lowered {
     origin: parts.flatMap((p) => p.program.origin),
   };
   return { program, bindings };
+}
+
+/** `x`, which the condition around it keeps in 0 .. extent - 1; written so that backends can prove accesses from it alone. */
+function within(x: Scalar, extent: Scalar): Scalar {
+  return minimum(maximum(x, 0), minus(extent, 1));
 }
 
 /** Adds the part's views (one that is there already is shared) and gives its names a suffix. */

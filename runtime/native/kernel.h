@@ -20,6 +20,8 @@ template <class T> FIRN_INLINE T floor_divide(T a, T b) {
   return q - ((a % b != 0) && ((a < 0) != (b < 0)) ? 1 : 0);
 }
 template <class T> FIRN_INLINE T floor_mod(T a, T b) { return b == 0 ? 0 : a - floor_divide(a, b) * b; }
+FIRN_INLINE int64_t divide64(int64_t a, int64_t b) { return floor_divide(a, b); }
+FIRN_INLINE int64_t mod64(int64_t a, int64_t b) { return floor_mod(a, b); }
 
 // --- 16-bit floats ---
 FIRN_INLINE float from_bf16(uint16_t x) { return bits<float>((uint32_t)x << 16); }

@@ -11,7 +11,6 @@ import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
 import type { SourceFile } from '../dsl/span.js';
 import { elaborate, type ElaborateOptions } from './check/elaborate.js';
 import { countParameters, type ModelInfo } from './check/model-info.js';
-import { programOf } from './check/program-of.js';
 import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
 import type { DType } from './ir/dtype.js';
 import type { Module } from './ir/graph.js';
@@ -65,10 +64,9 @@ export interface Compiled extends Checked { readonly bundle?: Bundle }
 
 /** The front half: what `firn check` and `firn stats` need. */
 export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'model' | 'overrides' | 'precision' | 'taps' | 'stored'>): Checked {
-  const loaded = loadProgram(request.entry, request.load);
-  const { sources: files, diagnostics: syntax } = loaded;
+  const program = loadProgram(request.entry, request.load);
+  const { sources: files, diagnostics: syntax } = program;
   if (hasErrors(syntax)) return { diagnostics: syntax, files };
-  const program = programOf(loaded);
   const { module, info, diagnostics } = elaborate(program, {
     model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
     ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),

@@ -25,18 +25,11 @@ export function storeRoot(l: Lowering, root: ValueId, region: Region): void {
   const [, slot, entry] = node.operands;
   const view = l.viewOf(stored, 'write', 'cache_out');
   const at = l.scalarElement(slot, region, 'slot');
-  const place: Index = at ? { kind: 'point', at } : slotTile(l, slot, region);
+  // Rows past the launch's tokens have no slot: they must be dropped, not written to slot 0.
+  const place: Index = at ? { kind: 'point', at } : l.tileIndex(l.load(slot, region, 'slot', -1));
   const slots = view.axes.find((a) => !l.type(entry).axes.some((e) => e.name === a.name))!.name;
   const target = new Map(view.axes.map((a) => [a.name, a.name === slots ? place : indexOf(region, a.name)]));
   storeInto(l, entry, view, region, target);
-}
-
-/** Rows of the tile beyond the last token have no slot: a place outside the cache, where stores are dropped. */
-function slotTile(l: Lowering, slot: ValueId, region: Region): Index {
-  const stored = l.level.stored.get(slot);
-  if (!stored) throw new Error(`lowering '${l.builder.name}': slots must be stored`);
-  const view = l.viewOf(stored, 'read', 'slot');
-  return l.tileIndex(l.builder.load(view, view.axes.map((a) => indexOf(region, a.name)), { fill: -1 }));
 }
 
 /** `target`: the places in the view, by view axis; `region`: those of the value. */

@@ -5,11 +5,11 @@
 import type { Diagnostic, Fix, Note } from './diagnostics.js';
 import type { Span } from './span.js';
 
-function error(code: string, message: string, span: Span, rest: { label?: string; notes?: readonly Note[]; fix?: Fix } = {}): Diagnostic {
+export function error(code: string, message: string, span: Span, rest: { label?: string; notes?: readonly Note[]; fix?: Fix } = {}): Diagnostic {
   return { code, severity: 'error', message, span, label: rest.label, notes: rest.notes ?? [], fix: rest.fix };
 }
 
-function didYouMean(suggestions: readonly string[]): Note[] {
+export function didYouMean(suggestions: readonly string[]): Note[] {
   if (suggestions.length === 0) return [];
   const quoted = suggestions.map((s) => `\`${s}\``);
   const last = quoted[quoted.length - 1];
@@ -17,7 +17,7 @@ function didYouMean(suggestions: readonly string[]): Note[] {
 }
 
 /** Replaces the misspelt word when there is one candidate only. */
-function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
+export function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
   if (suggestions.length !== 1) return undefined;
   return { title: `write \`${suggestions[0]}\``, edits: [{ span, replacement: suggestions[0] }] };
 }

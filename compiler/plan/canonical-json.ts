@@ -3,10 +3,16 @@
  * Plans and programs hold finite numbers only; anything else is a defect.
  */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  return JSON.stringify(sorted(value));
+}
+
+/** A copy whose keys come in order, which is all that the native writer needs to be canonical. */
+function sorted(value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`plan: ${value} has no JSON form`);
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
   const record = value as Record<string, unknown>;
-  const keys = Object.keys(record).filter((k) => record[k] !== undefined).sort();
-  return `{${keys.map((k) => `${JSON.stringify(k)}:${canonicalJson(record[k])}`).join(',')}}`;
+  const out: Record<string, unknown> = {};
+  for (const key of Object.keys(record).sort()) out[key] = sorted(record[key]);
+  return out;
 }

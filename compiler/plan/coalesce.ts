@@ -9,8 +9,8 @@
 import type { EntryLaunches, TensorIndex } from './launches.js';
 import type { Interval, Loop, RepeatStep, Timeline } from './timeline.js';
 
-/** `label` is the name under which the copy's target is known until the repeat renames it (see `Step` in ir/plan.ts). */
-export interface Move { readonly from: TensorIndex; readonly to: TensorIndex; readonly suffix: '' | '.initial' | '.next' | '.part' }
+/** A copy, and why: its `role` decides under which names the repeat knows source and target (see `moveLabels`). */
+export interface Move { readonly from: TensorIndex; readonly to: TensorIndex; readonly role: 'initial' | 'next' | 'part' | 'out' | 'spare' }
 export interface RepeatMoves {
   readonly enter: Move[];
   readonly first: Move[];
@@ -30,8 +30,9 @@ export interface Places {
   readonly stretchOf: ReadonlyMap<TensorIndex, { readonly out: TensorIndex; readonly loop: Loop }>;
 }
 
-export function coalesce(entry: EntryLaunches, time: Timeline, bytesOf: (tensor: TensorIndex) => number): Places {
-  const classes = new Classes(entry, time, bytesOf);
+/** `spare` adds one more value of the type of a tensor to the entry. */
+export function coalesce(entry: EntryLaunches, time: Timeline, bytesOf: (tensor: TensorIndex) => number, spare: (like: TensorIndex) => TensorIndex): Places {
+  const classes = new Classes(entry, time, bytesOf, spare);
   const moves = new Map<RepeatStep, RepeatMoves>();
   const stretchOf = new Map<TensorIndex, { out: TensorIndex; loop: Loop }>();
   const inwardFirst = [...time.loops.values()].sort((a, b) => b.begin - a.begin);
@@ -51,7 +52,7 @@ function placeStacked(entry: EntryLaunches, time: Timeline, loop: Loop, own: Rep
     const life = time.lives.get(s.inside)!;
     const carried = loop.step.carries.some((c) => c.inside === s.inside || c.next === s.inside);
     const here = life.loops[life.loops.length - 1] === loop;
-    const move: Move = { from: s.inside, to: s.out, suffix: '.part' };
+    const move: Move = { from: s.inside, to: s.out, role: 'part' };
     if (entry.tensors[s.inside].kind === 'value' && here && !carried && !stretchOf.has(s.inside)) {
       stretchOf.set(s.inside, { out: s.out, loop });
       own.direct.push(s);
@@ -66,19 +67,27 @@ function placeNext(classes: Classes, loop: Loop, own: RepeatMoves): void {
   for (const c of loop.step.carries) {
     if (c.next === c.inside || classes.unite(c.inside, c.next)) continue;
     classes.occupy(c.inside, { from: loop.end, to: loop.end });
-    pending.push({ from: c.next, to: c.inside, suffix: '.next' });
+    pending.push({ from: c.next, to: c.inside, role: 'next' });
   }
-  own.last.push(...inOrder(classes, loop, pending));
+  own.last.push(...inOrder(classes, pending, loop.end));
 }
 
-/** Simultaneous moves one after another: each source is read before its place is written. */
-function inOrder(classes: Classes, loop: Loop, moves: readonly Move[]): Move[] {
-  const pending = [...moves];
+/** Simultaneous moves one after another: each source is read before its place is written. Cycles go through a spare place. */
+function inOrder(classes: Classes, moves: readonly Move[], position: number): Move[] {
+  let pending = [...moves];
   const done: Move[] = [];
+  const readers = (m: Move): Move[] => pending.filter((o) => o !== m && classes.root(o.from) === classes.root(m.to));
   while (pending.length > 0) {
-    const at = pending.findIndex((m) => !pending.some((o) => o !== m && classes.root(o.from) === classes.root(m.to)));
-    if (at < 0) throw new Error(`plan: repeat '${loop.step.label}': carried values exchange places; write one of them to a value of its own first`);
-    done.push(...pending.splice(at, 1));
+    const free = pending.find((m) => readers(m).length === 0);
+    if (free) {
+      done.push(free);
+      pending = pending.filter((m) => m !== free);
+      continue;
+    }
+    const { from } = readers(pending[0])[0];
+    const to = classes.spare(from, position);
+    done.push({ from, to, role: 'spare' });
+    pending = pending.map((m) => (m.from === from ? { ...m, from: to } : m));
   }
   return done;
 }
@@ -89,16 +98,16 @@ function placeEnds(classes: Classes, loop: Loop, own: RepeatMoves): void {
   for (const c of loop.step.carries) {
     if (!classes.unite(c.inside, c.out)) {
       classes.occupy(c.inside, { from: loop.begin + 1, to: loop.end + 1 });
-      own.leave.push({ from: c.inside, to: c.out, suffix: '' });
+      own.leave.push({ from: c.inside, to: c.out, role: 'out' });
     }
   }
   for (const c of loop.step.carries) {
     if (!classes.unite(c.initial, c.inside)) {
       classes.occupy(c.inside, { from: loop.begin, to: loop.begin });
-      enter.push({ from: c.initial, to: c.inside, suffix: '.initial' });
+      enter.push({ from: c.initial, to: c.inside, role: 'initial' });
     }
   }
-  own.enter.push(...inOrder(classes, loop, enter));
+  own.enter.push(...inOrder(classes, enter, loop.begin));
 }
 
 /** Union-find over tensors with what is known of when each place is in use. */
@@ -108,7 +117,7 @@ class Classes {
   private readonly intervals: Interval[][];
   private readonly pinned = new Set<TensorIndex>();
 
-  constructor(private readonly entry: EntryLaunches, time: Timeline, private readonly bytesOf: (tensor: TensorIndex) => number) {
+  constructor(private readonly entry: EntryLaunches, time: Timeline, private readonly bytesOf: (tensor: TensorIndex) => number, private readonly addValue: (like: TensorIndex) => TensorIndex) {
     this.parent = entry.tensors.map((_, i) => i);
     this.lists = entry.tensors.map((_, i) => [i]);
     this.intervals = entry.tensors.map((t, i) => (time.lives.get(i)?.intervals ?? []).map((x) => (t.kind === 'output' ? { from: x.from, to: time.end } : x)));
@@ -119,6 +128,15 @@ class Classes {
   }
 
   members(tensor: TensorIndex): readonly TensorIndex[] { return this.lists[this.root(tensor)]; }
+
+  /** A place of its own for what `like` holds, in use at `position` only. */
+  spare(like: TensorIndex, position: number): TensorIndex {
+    const added = this.addValue(like);
+    this.parent[added] = added;
+    this.lists[added] = [added];
+    this.intervals[added] = [{ from: position, to: position }];
+    return added;
+  }
 
   /** A tensor whose place is decided otherwise: never united. */
   pin(tensor: TensorIndex): void { this.pinned.add(tensor); }

@@ -3,7 +3,7 @@ import { evaluateDim } from '../ir/dim.js';
 import { dtypeBytes, type DType } from '../ir/dtype.js';
 import type { Region } from '../ir/plan.js';
 import { coalesce, type Places } from './coalesce.js';
-import type { EntryLaunches, TensorIndex } from './launches.js';
+import type { EntryLaunches, Tensor, TensorIndex } from './launches.js';
 import { align } from './view-bytes.js';
 import type { Rows } from './tables.js';
 import { timeline, type Loop, type Timeline } from './timeline.js';
@@ -26,11 +26,12 @@ export interface EntrySpots {
   readonly strides: (tensor: TensorIndex) => readonly { readonly count: number; readonly stride: number }[];
 }
 
-export function entrySpots(entry: EntryLaunches, dims: DimMaxima, rows: FixedRows): EntrySpots {
+export function entrySpots(launches: EntryLaunches, dims: DimMaxima, rows: FixedRows): EntrySpots {
+  const tensors = [...launches.tensors];
+  const entry: EntryLaunches = { ...launches, tensors };
   const time = timeline(entry);
   const stackedBy = new Map<TensorIndex, { inside: TensorIndex; count: number }>();
   for (const loop of time.loops.values()) for (const s of loop.step.stacked) stackedBy.set(s.out, { inside: s.inside, count: loop.step.count });
-  const labels = uniqueLabels(entry);
   const bytes = (index: TensorIndex): number => {
     const stacked = stackedBy.get(index);
     if (stacked) return stacked.count * align(bytes(stacked.inside));
@@ -42,11 +43,18 @@ export function entrySpots(entry: EntryLaunches, dims: DimMaxima, rows: FixedRow
     const stacked = stackedBy.get(index);
     return stacked ? [{ count: stacked.count, stride: align(bytes(stacked.inside)) }, ...strides(stacked.inside)] : [];
   };
+  const places = coalesce(entry, time, bytes, (like) => tensors.push(spareValue(tensors[like])) - 1);
+  const labels = uniqueLabels(entry);
   return {
-    entry, dims, time, places: coalesce(entry, time, bytes), bytes, strides,
+    entry, dims, time, places, bytes, strides,
     label: (i) => labels[i] ?? rows(i).label,
     dtype: (i) => { const t = entry.tensors[i]; return t.kind === 'param' || t.kind === 'state' ? rows(i).dtype : t.dtype; },
   };
+}
+
+function spareValue(like: Tensor): Tensor {
+  if (!('axes' in like)) throw new Error('plan: a carried value that is a parameter or a state exchanges places with another');
+  return { kind: 'value', name: 'spare', dtype: like.dtype, axes: like.axes };
 }
 
 /** Names of values and ports; a name that comes again gets a number. Tensors with fixed places are named by those. */

@@ -118,19 +118,18 @@ export function printExplanation(e: Explanation): string {
 }
 
 function amounts(w: Work): string {
-  return `${count(w.flops)}FLOP (${count(w.contraction)} in products), ${count(w.bytes)}B moved, ${count(w.intermediates)}B of intermediates`;
+  return `${amount(w.flops, 'FLOP')} (${amount(w.contraction, 'FLOP')} in products), ${amount(w.bytes, 'B')} moved, ${amount(w.intermediates, 'B')} of intermediates`;
 }
 
 function columns(w: Work): string {
-  return [`${count(w.flops)}FLOP`, `${count(w.bytes)}B`, `${count(w.intermediates)}B intermediate`].map((c) => c.padStart(14)).join(' ');
+  return `${amount(w.flops, 'FLOP').padStart(11)} ${amount(w.bytes, 'B').padStart(9)} ${amount(w.intermediates, 'B').padStart(9)} intermediate`;
 }
 
-/** Three significant digits with a decimal prefix: `1.23 M`. */
-function count(value: number): string {
+/** Three significant digits with a decimal prefix: `1.23 MB`. */
+function amount(value: number, unit: string): string {
   const prefixes = ['', 'k', 'M', 'G', 'T', 'P'];
   let scale = 0;
   let rest = value;
   while (rest >= 999.5 && scale < prefixes.length - 1) { rest /= 1000; scale++; }
-  const digits = scale === 0 ? String(Math.round(rest)) : rest.toPrecision(3);
-  return `${digits} ${prefixes[scale]}`;
+  return `${scale === 0 ? Math.round(rest) : rest.toPrecision(3)} ${prefixes[scale]}${unit}`;
 }

@@ -71,33 +71,42 @@ function placeRepeat(p: Placement, step: RepeatStep, loops: readonly Loop[]): St
   const loop = spots.time.loops.get(step)!;
   const moves = spots.places.moves.get(step)!;
   const inner = [...loops, loop];
-  const renamed = (tensor: TensorIndex, list: readonly Move[], other: (m: Move) => TensorIndex): string => {
-    const move = list.find((m) => other(m) === tensor);
-    return move ? spots.label(move.to) + move.suffix : '';
+  /** The name that a copy gives or takes, else the tensor's own. */
+  const name = (tensor: TensorIndex, list: readonly Move[], to: TensorIndex, role: Move['role']): string => {
+    const move = list.find((m) => m.to === to && m.role === role);
+    return !move ? spots.label(tensor) : role === 'out' ? moveLabels(spots, move).from : moveLabels(spots, move).to;
   };
   const carries = step.carries.map((c) => ({
-    initial: renamed(c.inside, moves.enter, (m) => m.to) || spots.label(c.initial),
-    inside: spots.label(c.inside),
-    next: renamed(c.inside, moves.last.filter((m) => m.suffix === '.next'), (m) => m.to) || spots.label(c.next),
-    out: moves.leave.some((m) => m.to === c.out) ? `${spots.label(c.out)}.out` : spots.label(c.out),
+    initial: name(c.initial, moves.enter, c.inside, 'initial'), inside: spots.label(c.inside),
+    next: name(c.next, moves.last, c.inside, 'next'), out: name(c.out, moves.leave, c.out, 'out'),
   }));
-  const stacked = step.stacked.map((s) => ({ inside: moves.direct.some((d) => d.out === s.out) ? spots.label(s.inside) : `${spots.label(s.out)}.part`, out: spots.label(s.out) }));
+  const stacked = step.stacked.map((s) => ({ inside: name(s.inside, [...moves.first, ...moves.last], s.out, 'part'), out: spots.label(s.out) }));
   const body = [...moves.first.map((m) => copy(p, m, inner)), ...placeSteps(p, step.body, inner), ...moves.last.map((m) => copy(p, m, inner))];
   return [
-    ...moves.enter.map((m) => copy(p, m, inner.slice(0, -1))),
+    ...moves.enter.map((m) => copy(p, m, loops)),
     { kind: 'repeat', variable: loop.variable, count: step.count, reverse: step.reverse, body, carries, stacked },
     ...moves.leave.map((m) => copy(p, m, loops)),
   ];
 }
 
+/** Under which names a copy reads and writes: a target is renamed by its repeat, the source of a final value was. */
+function moveLabels(spots: EntrySpots, move: Move): { readonly from: string; readonly to: string } {
+  const [from, to] = [spots.label(move.from), spots.label(move.to)];
+  switch (move.role) {
+    case 'initial': case 'next': case 'part': return { from, to: `${to}.${move.role}` };
+    case 'out': return { from: `${to}.out`, to };
+    case 'spare': return { from, to };
+  }
+}
+
 function copy(p: Placement, move: Move, loops: readonly Loop[]): Step {
   const { spots } = p;
+  const labels = moveLabels(spots, move);
   const from = p.region(move.from, loops);
   const to = p.region(move.to, loops);
-  const source = move.suffix === '' ? `${spots.label(move.to)}.out` : from.tensor;
-  const part = move.suffix === '.part' ? { ...stretch(to, spots.strides(move.to)[0].stride, loops[loops.length - 1]), bytes: from.bytes } : to;
+  const part = move.role === 'part' ? { ...stretch(to, spots.strides(move.to)[0].stride, loops[loops.length - 1]), bytes: from.bytes } : to;
   const bytes = copyBytes(spots.entry.tensors[move.from], from.bytes, spots.strides(move.from).length > 0);
-  return { kind: 'copy', from: { ...from, tensor: source }, to: { ...part, tensor: spots.label(move.to) + move.suffix }, bytes };
+  return { kind: 'copy', from: { ...from, tensor: labels.from }, to: { ...part, tensor: labels.to }, bytes };
 }
 
 /** Bytes at the run's dims; everything where iterations lie apart. */

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { ModelBuilder, layerPaths, residualStack } from '../../backends/conformance/launch-builder.js';
 import { dim } from '../../compiler/ir/kernel.js';
@@ -117,4 +118,12 @@ test('plans are accepted as the planner makes them', () => {
   for (const bundle of [realPlan(), residualStack(4).plan(), residualStack(4, 64, 'inside').plan({ maxBufferBytes: 4096 })]) {
     expect(printViolations(verifyPlan(bundle))).toBe('');
   }
+});
+
+test('the verifier uses no module of the planner', () => {
+  const root = new URL('../../compiler/plan/', import.meta.url);
+  const files = ['verify-plan.ts', ...readdirSync(new URL('verify/', root)).map((f) => `verify/${f}`)];
+  const imported = new Set(files.flatMap((f) => [...readFileSync(new URL(f, root), 'utf8').matchAll(/^import (type )?.*from '(.*)';$/gm)].filter((m) => !m[1]).map((m) => m[2].split('/').at(-1)!)));
+  // The version number, the digest that the format prescribes, and its own files.
+  expect([...imported].sort()).toEqual(['canonical-json.js', 'declarations.js', 'entry-run.js', 'memory.js', 'plan-hash.js', 'plan.js', 'sha256.js', 'violation.js']);
 });

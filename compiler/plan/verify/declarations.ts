@@ -4,7 +4,7 @@ import type { Packing } from '../../ir/packing.js';
 import type { Bundle, Plan } from '../../ir/plan.js';
 import { canonicalJson } from '../canonical-json.js';
 import { sha256 } from '../sha256.js';
-import { bytesOf, elementBytes, type Report } from './violation.js';
+import { bytesOf, elementBytes, type Law, type Report } from './violation.js';
 
 const tableAlignment = 256;
 
@@ -47,18 +47,21 @@ export function checkBuffers(plan: Plan, report: Report): void {
 /** A stored row that launches may read. */
 export interface Row {
   readonly from: number; readonly to: number; readonly path: string;
+  /** What regions call it: the path with `*` for numbers in brackets. Empty for constants, whose names mean nothing. */
+  readonly pattern: string;
   readonly kind: 'weights' | 'state' | 'constants'; readonly dtype: DType; readonly packing: Packing;
 }
 
 /** Rows by buffer, ascending. */
 export function checkTables(plan: Plan, report: Report): ReadonlyMap<string, readonly Row[]> {
   const tables = new Map<string, Row[]>();
+  const buffers = new Map(plan.buffers.map((b) => [b.id, b]));
   const add = (buffer: string, row: Row): void => {
-    const home = plan.buffers.find((b) => b.id === buffer);
-    const where = `${row.kind} '${row.path}'`;
-    if (home?.kind !== row.kind) report.add('tables', where, `lies in '${buffer}', which is ${home ? `a ${home.kind} buffer` : 'no buffer'}`);
-    else if (!(row.from >= 0 && row.to <= home.bytes)) report.add('tables', where, `ends at ${row.to}, its buffer has ${home.bytes} bytes`);
-    if (row.from % tableAlignment !== 0) report.add('alignment', where, `starts at ${row.from}`);
+    const home = buffers.get(buffer);
+    const fail = (law: Law, message: string): void => report.add(law, `${row.kind} '${row.path}'`, message);
+    if (home?.kind !== row.kind) fail('tables', `lies in '${buffer}', which is ${home ? `a ${home.kind} buffer` : 'no buffer'}`);
+    else if (!(row.from >= 0 && row.to <= home.bytes)) fail('tables', `ends at ${row.to}, its buffer has ${home.bytes} bytes`);
+    if (row.from % tableAlignment !== 0) fail('alignment', `starts at ${row.from}`);
     const rows = tables.get(buffer);
     if (rows) rows.push(row); else tables.set(buffer, [row]);
   };
@@ -66,12 +69,12 @@ export function checkTables(plan: Plan, report: Report): ReadonlyMap<string, rea
   for (const s of stored) {
     const expected = bytesOf(s.dtype, s.packing, new Map(s.axes.map((a) => [a.name, a.size])));
     if (s.bytes !== expected) report.add('tables', `${s.kind} '${s.path}'`, `has ${s.bytes} bytes, its axes and packing need ${expected}`);
-    add(s.buffer, { from: s.offset, to: s.offset + s.bytes, path: s.path, kind: s.kind, dtype: s.dtype, packing: s.packing });
+    add(s.buffer, { from: s.offset, to: s.offset + s.bytes, path: s.path, pattern: s.path.replace(/\d+(?=\])/g, '*'), kind: s.kind, dtype: s.dtype, packing: s.packing });
   }
   plan.constants.filter((c) => (c.rank ?? 0) === 0).forEach((c, i) => {
     const bytes = (c.data.length / 4) * 3 - (c.data.endsWith('==') ? 2 : c.data.endsWith('=') ? 1 : 0);
     if (bytes % elementBytes(c.dtype) !== 0) report.add('tables', `constant ${i}`, `${bytes} bytes are no whole number of ${c.dtype}`);
-    add(c.buffer, { from: c.offset, to: c.offset + bytes, path: '', kind: 'constants', dtype: c.dtype, packing: { kind: 'dense', order: [] } });
+    add(c.buffer, { from: c.offset, to: c.offset + bytes, path: '', pattern: '', kind: 'constants', dtype: c.dtype, packing: { kind: 'dense', order: [] } });
   });
   const twice = repeatedIn(plan.weights.map((w) => w.path)) ?? repeatedIn(plan.states.map((s) => s.path));
   if (twice !== undefined) report.add('tables', `'${twice}'`, 'has two places');

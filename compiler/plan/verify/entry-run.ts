@@ -7,13 +7,16 @@ import type { Program, View } from '../../ir/kernel.js';
 import type { Buffer, Bundle, Entry, Kernel, Plan, Port, Region, Step } from '../../ir/plan.js';
 import type { Row } from './declarations.js';
 import { Memory } from './memory.js';
-import { bytesOf, elementBytes, scalarValue, type Report, type Values } from './violation.js';
+import { bytesOf, elementBytes, scalarValue, type Law, type Report, type Values } from './violation.js';
 
 export interface Tables { readonly rows: ReadonlyMap<string, readonly Row[]>; readonly used: Set<object> }
 type Launch = Extract<Step, { kind: 'launch' }>;
 type Repeat = Extract<Step, { kind: 'repeat' }>;
 /** Bytes of one region in one iteration. */
 interface Extent { readonly buffer: Buffer; readonly from: number; readonly to: number }
+
+/** Where in the plan, as text only when something is wrong there: most of a verification builds no message. */
+interface Place { readonly step: string; readonly part?: string }
 
 export class EntryRun {
   private readonly memory = new Memory();
@@ -22,6 +25,7 @@ export class EntryRun {
   private readonly buffers: ReadonlyMap<string, Buffer>;
   private readonly kernels: ReadonlyMap<string, { kernel: Kernel; program: Program | undefined }>;
   private tag = -1;
+  private readonly paths = new Map<Step, string>();
   private readonly plan: Plan;
 
   constructor(bundle: Bundle, private readonly entry: Entry, private readonly tables: Tables, private readonly report: Report) {
@@ -43,9 +47,10 @@ export class EntryRun {
   /** `first`: laws that do not depend on the iteration are checked once. */
   private steps(steps: readonly Step[], path: string, first: boolean): void {
     steps.forEach((step, i) => {
-      const where = `${path}[${i}]`;
+      const where = this.paths.get(step) ?? `${path}[${i}]${step.kind === 'launch' ? ` (${step.kernel})` : ''}`;
+      this.paths.set(step, where);
       switch (step.kind) {
-        case 'launch': this.launch(step, `${where} (${step.kernel})`, first); break;
+        case 'launch': this.launch(step, where, first); break;
         case 'copy': this.copy(step, where); break;
         case 'collective': this.collective(step, where, first); break;
         case 'repeat': this.repeat(step, where, first); break;
@@ -59,10 +64,10 @@ export class EntryRun {
     const { kernel, program } = known;
     if (step.args.length !== kernel.views.length) { this.report.add('arguments', where, `${step.args.length} regions for the ${kernel.views.length} views of '${kernel.name}'`); return; }
     if (first) this.staticLaunch(step, where, program);
-    const extents = step.args.map((r, i) => this.extent(r, `${where} '${kernel.views[i].name}'`, elementBytes(kernel.views[i].dtype)));
+    const extents = step.args.map((r, i) => this.extent(r, { step: where, part: kernel.views[i].name }, elementBytes(kernel.views[i].dtype)));
     this.checkOverlap(step, kernel, extents, where);
-    step.args.forEach((r, i) => { if (kernel.views[i].access !== 'write') this.read(extents[i], r, `${where} '${kernel.views[i].name}'`, kernel.views[i].dtype); });
-    step.args.forEach((r, i) => { if (kernel.views[i].access !== 'read') this.write(extents[i], r, `${where} '${kernel.views[i].name}'`, kernel.views[i].dtype); });
+    step.args.forEach((r, i) => { if (kernel.views[i].access !== 'write') this.read(extents[i], r, { step: where, part: kernel.views[i].name }, kernel.views[i].dtype); });
+    step.args.forEach((r, i) => { if (kernel.views[i].access !== 'read') this.write(extents[i], r, { step: where, part: kernel.views[i].name }, kernel.views[i].dtype); });
   }
 
   private staticLaunch(step: Launch, where: string, program: Program | undefined): void {
@@ -76,21 +81,21 @@ export class EntryRun {
       const bytes = extents.includes(0) ? 0
         : strides ? (extents.reduce((n, e, axis) => n + (e - 1) * strides[axis], 0) + 1) * elementBytes(view.dtype)
         : bytesOf(view.dtype, view.packing, new Map(view.axes.map((a, axis) => [a.name, extents[axis]])));
-      this.checkStorage(view, step.args[i], `${where} '${view.name}'`);
-      if (!(bytes <= step.args[i].bytes)) this.report.add('view', `${where} '${view.name}'`, `sees ${bytes} bytes of a region of ${step.args[i].bytes}`);
+      this.checkStorage(view, step.args[i], { step: where, part: view.name });
+      if (!(bytes <= step.args[i].bytes)) this.fail('view', { step: where, part: view.name }, `sees ${bytes} bytes of a region of ${step.args[i].bytes}`);
     });
   }
 
   /** A view must read what is stored in the way it is stored. */
-  private checkStorage(view: View, region: Region, where: string): void {
+  private checkStorage(view: View, region: Region, where: Place): void {
     const extent = this.extent(region, where, 1);
     const rows = extent && this.tables.rows.get(extent.buffer.id);
     const row = rows && this.findRow(extent, region, rows, where);
     if (!row) return;
     const [seen, stored] = [view.packing, row.packing];
     const same = seen.kind === 'dense' ? stored.kind === 'dense' : seen.kind === stored.kind && seen.width === stored.width && (seen.kind !== 'int4' || stored.kind === 'int4' && seen.group === stored.group);
-    if (!same) this.report.add('view', where, `reads '${row.path}' as ${seen.kind}, it is stored as ${stored.kind} of another layout`);
-    if (seen.kind !== 'int4' && view.dtype !== row.dtype) this.report.add('dtype', where, `reads '${row.path || region.tensor}' as ${view.dtype}, it is stored as ${row.dtype}`);
+    if (!same) this.fail('view', where, `reads '${row.path}' as ${seen.kind}, it is stored as ${stored.kind} of another layout`);
+    if (seen.kind !== 'int4' && view.dtype !== row.dtype) this.fail('dtype', where, `reads '${row.path || region.tensor}' as ${view.dtype}, it is stored as ${row.dtype}`);
   }
 
   private checkOverlap(step: Launch, kernel: Kernel, extents: readonly (Extent | undefined)[], where: string): void {
@@ -104,13 +109,13 @@ export class EntryRun {
   }
 
   private copy(step: Extract<Step, { kind: 'copy' }>, where: string): void {
-    const [from, to] = [this.extent(step.from, `${where} from`, 4), this.extent(step.to, `${where} to`, 4)];
+    const [from, to] = [this.extent(step.from, { step: where, part: 'from' }, 4), this.extent(step.to, { step: where, part: 'to' }, 4)];
     if (!from || !to) return;
     const bytes = scalarValue(step.bytes, this.dims);
     if (!(bytes <= step.from.bytes && bytes <= step.to.bytes)) this.report.add('copy', where, `copies ${bytes} bytes between regions of ${step.from.bytes} and ${step.to.bytes}`);
     if (from.buffer === to.buffer && from.from < to.to && to.from < from.to) this.report.add('copy', where, `'${step.from.tensor}' and '${step.to.tensor}' overlap`);
-    const dtype = this.read(from, step.from, where, undefined);
-    this.write(to, step.to, where, dtype);
+    const dtype = this.read(from, step.from, { step: where }, undefined);
+    this.write(to, step.to, { step: where }, dtype);
   }
 
   private collective(step: Extract<Step, { kind: 'collective' }>, where: string, first: boolean): void {
@@ -124,11 +129,11 @@ export class EntryRun {
     const own = scalarValue(step.count, this.dims) * elementBytes(step.dtype);
     const [given, taken] = [own * (step.op === 'reduce_scatter' ? team : 1), own * (step.op === 'all_gather' ? team : 1)];
     if (given !== step.from.bytes || taken !== step.to.bytes) this.report.add('collective', where, `moves ${given} to ${taken} bytes between regions of ${step.from.bytes} and ${step.to.bytes}`);
-    const [from, to] = [this.extent(step.from, `${where} from`, elementBytes(step.dtype)), this.extent(step.to, `${where} to`, elementBytes(step.dtype))];
+    const [from, to] = [this.extent(step.from, { step: where, part: 'from' }, elementBytes(step.dtype)), this.extent(step.to, { step: where, part: 'to' }, elementBytes(step.dtype))];
     const meet = from && to && from.buffer === to.buffer && from.from < to.to && to.from < from.to;
     if (meet && !(step.op === 'all_reduce' && from.from === to.from)) this.report.add('collective', where, `'${step.from.tensor}' and '${step.to.tensor}' overlap`);
-    this.read(from, step.from, where, step.dtype);
-    this.write(to, step.to, where, step.dtype);
+    this.read(from, step.from, { step: where }, step.dtype);
+    this.write(to, step.to, { step: where }, step.dtype);
   }
 
   private repeat(step: Repeat, where: string, first: boolean): void {
@@ -165,52 +170,56 @@ export class EntryRun {
   }
 
   /** The bytes that a region means in this iteration; undefined, and reported, if it means none. */
-  private extent(region: Region, where: string, unit: number): Extent | undefined {
+  private extent(region: Region, where: Place, unit: number): Extent | undefined {
     const buffer = this.buffers.get(region.buffer);
-    if (!buffer) { this.report.add('bounds', where, `there is no buffer '${region.buffer}'`); return undefined; }
+    if (!buffer) { this.fail('bounds', where, `there is no buffer '${region.buffer}'`); return undefined; }
     let from = region.offset.base;
     for (const t of region.offset.terms) {
       const value = this.variables.get(t.variable);
-      if (value === undefined) { this.report.add('scope', where, `no repeat around it has the variable '${t.variable}'`); return undefined; }
+      if (value === undefined) { this.fail('scope', where, `no repeat around it has the variable '${t.variable}'`); return undefined; }
       from += value * t.stride;
     }
     const to = from + region.bytes;
-    if (!(from >= 0 && to <= buffer.bytes && to >= from)) { this.report.add('bounds', where, `bytes ${from} to ${to} of '${buffer.id}', which has ${buffer.bytes}`); return undefined; }
-    if (from % unit !== 0) this.report.add('alignment', where, `starts at byte ${from}, elements have ${unit}`);
-    if (buffer.pieces?.some((cut) => from < cut && cut < to)) this.report.add('pieces', where, `bytes ${from} to ${to} cross a cut of '${buffer.id}'`);
+    if (!(from >= 0 && to <= buffer.bytes && to >= from)) { this.fail('bounds', where, `bytes ${from} to ${to} of '${buffer.id}', which has ${buffer.bytes}`); return undefined; }
+    if (from % unit !== 0) this.fail('alignment', where, `starts at byte ${from}, elements have ${unit}`);
+    if (buffer.pieces?.some((cut) => from < cut && cut < to)) this.fail('pieces', where, `bytes ${from} to ${to} cross a cut of '${buffer.id}'`);
     return { buffer, from, to };
   }
 
-  private read(extent: Extent | undefined, region: Region, where: string, dtype: DType | undefined): DType | undefined {
+  private read(extent: Extent | undefined, region: Region, where: Place, dtype: DType | undefined): DType | undefined {
     if (!extent) return undefined;
     const rows = this.tables.rows.get(extent.buffer.id);
     if (rows) return this.findRow(extent, region, rows, where)?.dtype;
     const found = this.memory.read(extent.buffer.id, extent.from, extent.to, region.tensor);
-    if (found.problem) this.report.add('written', where, `reads '${region.tensor}', but ${found.problem}`);
-    else if (dtype && found.dtype && dtype !== found.dtype) this.report.add('dtype', where, `reads '${region.tensor}' as ${dtype}, it was written as ${found.dtype}`);
+    if (found.problem) this.fail('written', where, `reads '${region.tensor}', but ${found.problem}`);
+    else if (dtype && found.dtype && dtype !== found.dtype) this.fail('dtype', where, `reads '${region.tensor}' as ${dtype}, it was written as ${found.dtype}`);
     return found.dtype;
   }
 
-  private findRow(extent: Extent, region: Region, rows: readonly Row[], where: string): Row | undefined {
+  private findRow(extent: Extent, region: Region, rows: readonly Row[], where: Place): Row | undefined {
     let [low, high] = [0, rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
       if (rows[middle].from <= extent.from) low = middle + 1; else high = middle;
     }
     const row: Row | undefined = rows[low - 1];
-    if (!row || extent.to > row.to) { this.report.add('table read', where, `bytes ${extent.from} to ${extent.to} of '${extent.buffer.id}' are not inside one stored tensor`); return undefined; }
+    if (!row || extent.to > row.to) { this.fail('table read', where, `bytes ${extent.from} to ${extent.to} of '${extent.buffer.id}' are not inside one stored tensor`); return undefined; }
     this.tables.used.add(row);
-    if (row.path && row.path.replace(/\d+(?=\])/g, '*') !== region.tensor) this.report.add('table read', where, `reads '${region.tensor}' where '${row.path}' is stored`);
+    if (row.pattern !== '' && row.pattern !== region.tensor) this.fail('table read', where, `reads '${region.tensor}' where '${row.path}' is stored`);
     return row;
   }
 
-  private write(extent: Extent | undefined, region: Region, where: string, dtype: DType | undefined): void {
+  private write(extent: Extent | undefined, region: Region, where: Place, dtype: DType | undefined): void {
     if (!extent) return;
     switch (extent.buffer.kind) {
       case 'scratch': case 'output': this.memory.write(extent.buffer.id, extent.from, extent.to, region.tensor, dtype); break;
       case 'state': this.findRow(extent, region, this.tables.rows.get(extent.buffer.id) ?? [], where); break;
-      default: this.report.add('access', where, `writes into the ${extent.buffer.kind} buffer '${extent.buffer.id}'`);
+      default: this.fail('access', where, `writes into the ${extent.buffer.kind} buffer '${extent.buffer.id}'`);
     }
+  }
+
+  private fail(law: Law, { step, part }: Place, message: string): void {
+    this.report.add(law, part === undefined ? step : `${step} '${part}'`, message);
   }
 
   private checkPort(port: Port, kind: 'input' | 'output'): void {
@@ -225,8 +234,8 @@ export class EntryRun {
     if (!fits) { this.report.add('ports', where, `its shape takes more or other bytes than the ${port.region.bytes} of its region`); return; }
     for (const start of starts) {
       const part: Region = { ...port.region, offset: { ...port.region.offset, base: port.region.offset.base + start }, bytes };
-      const extent = this.extent(part, where, elementBytes(port.dtype));
-      if (kind === 'output') this.read(extent, part, where, port.dtype);
+      const extent = this.extent(part, { step: where }, elementBytes(port.dtype));
+      if (kind === 'output') this.read(extent, part, { step: where }, port.dtype);
       else if (extent) this.memory.write(extent.buffer.id, extent.from, extent.to, part.tensor, port.dtype);
     }
   }

@@ -1,0 +1,110 @@
+/** `attend`: keys and values are expressions of a state's entries; score and mask are scalar expressions. */
+import type { AttendExpr, AttendSource, Expr } from '../../dsl/ast.js';
+import * as messages from '../../dsl/check-messages.js';
+import { suggest } from '../../dsl/suggest.js';
+import { hasAxis } from '../ir/axes.js';
+import { isFloat } from '../ir/dtype.js';
+import type { Expr as ScalarExpr } from '../ir/expr.js';
+import type { Value as GraphValue } from '../ir/graph.js';
+import type { AxisValue } from './axis.js';
+import { requireTensor, tensorAxes } from './contract.js';
+import { spread } from './elementwise.js';
+import { evaluate } from './evaluate.js';
+import { building, fail, modelInput, tensor, type Frame } from './frame.js';
+import { splitParts } from './join.js';
+import { Scope } from './scope.js';
+import { analyseMask, causalMask, scoreItself, toScore } from './score.js';
+import { exportTensor, isExported } from './export.js';
+import { describe, type StateValue, type TensorValue } from './value.js';
+
+const optionNames = ['k', 'v', 'score', 'mask', 'sink', 'export'] as const;
+type OptionName = typeof optionNames[number];
+
+function readOptions(e: AttendExpr): ReadonlyMap<OptionName, Expr> {
+  const options = new Map<OptionName, Expr>();
+  for (const o of e.options) {
+    const name = o.name?.name as OptionName | undefined;
+    if (name === undefined || !optionNames.includes(name)) fail(messages.unknownArgument('attend', name ?? '', suggest(name ?? '', optionNames), optionNames, o.span));
+    options.set(name, o.value);
+  }
+  for (const name of ['k', 'v', 'score'] as const) if (!options.has(name)) fail(messages.missingArguments('attend', [name], e.span));
+  return options;
+}
+
+export function evaluateAttend(frame: Frame, e: AttendExpr): TensorValue {
+  const options = readOptions(e);
+  const q = spread(frame, requireTensor(frame, { value: evaluate(frame, e.query), span: e.query.span }, 'the query'), e.query.span);
+  const over = tensorAxes(frame, q).at(-1);
+  if (over === undefined || !hasAxis(q.value.type.axes, 'tokens') || over.name === 'tokens') fail(messages.queryAxes({ span: e.query.span, axes: tensorAxes(frame, q) }, e.query.span));
+  const sources = e.sources.map((s) => evaluateSource(frame, s, over, options));
+  const extras: TensorValue[] = [];
+  const score = scalarExpression(frame, extras, options.get('score')!, 'score');
+  const maskExpr = options.get('mask');
+  const mask = maskExpr === undefined ? causalMask.expr : scalarExpression(frame, extras, maskExpr, 'mask');
+  const sink = options.has('sink') ? evaluateSink(frame, extras, options.get('sink')!) : undefined;
+  const facts = analyseMask(mask);
+  for (const s of sources) requireWindow(s.state, facts.window, e);
+  const exported = exportName(options.get('export'));
+  const exports = exported !== undefined && isExported(frame, exported);
+  const builder = building(frame, e.span);
+  const attributes = { over: [over.name], score, mask, ...facts, ...(sink === undefined ? {} : { sink }), block: frame.run.block, exports };
+  const { out, maximum } = builder.attend(attributes, {
+    q: floating(frame, q), position: modelInput(frame, 'position'), sequence: modelInput(frame, 'sequence'), blocks: modelInput(frame, 'blocks'),
+    sources: sources.map((s) => ({ k: s.k, v: s.v, keys: 'slots' })), extras: extras.map((x) => frame.graph.use(x)),
+  });
+  if (exported !== undefined && maximum !== undefined) exportTensor(frame, exported, tensor(frame, maximum, e.span));
+  return tensor(frame, out, e.span);
+}
+
+function floating(frame: Frame, t: TensorValue): GraphValue {
+  const value = frame.graph.use(t);
+  return isFloat(value.type.dtype) ? value : building(frame, t.span).cast(value, 'f32');
+}
+
+function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): { readonly state: StateValue; readonly k: GraphValue; readonly v: GraphValue } {
+  const state = evaluate(frame, s.state);
+  if (state.kind !== 'state' || state.policy === 'last') fail(messages.attendOverOther(describe(state), s.state.span));
+  const scope = new Scope(frame.scope);
+  if (s.names.length === 0) scope.set('it', state.value);
+  else if (s.names.length === 1) scope.set(s.names[0].name, state.value);
+  else splitParts(frame, { ...state.value, span: s.state.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
+  const inside: Frame = { ...frame, scope };
+  const [k, v] = (['k', 'v'] as const).map((name) => {
+    const e = options.get(name)!;
+    const t = spread(frame, requireTensor(inside, { value: evaluate(inside, e), span: e.span }, name === 'k' ? 'the key' : 'the value'), e.span);
+    const axes = tensorAxes(frame, t);
+    if (!hasAxis(t.value.type.axes, 'slots')) fail(messages.notFromState(name, state.name, { span: e.span, axes }, s.span));
+    if (name === 'k' && !hasAxis(t.value.type.axes, over.name)) fail(messages.axisNotThere('the key', over, { span: e.span, axes }, e.span));
+    return floating(frame, { ...t, span: e.span });
+  });
+  return { state, k, v };
+}
+
+/** Reads a score or mask expression; the tensors in it are collected in `extras`. */
+function scalarExpression(frame: Frame, extras: TensorValue[], e: Expr, role: 'score' | 'mask'): ScalarExpr {
+  const scope = new Scope(frame.scope);
+  if (role === 'score') scope.set('s', scoreItself);
+  scope.set('causal', causalMask);
+  scope.set('query', { kind: 'score-side', side: 'query' });
+  scope.set('key', { kind: 'score-side', side: 'key' });
+  const inside: Frame = { ...frame, scope, extras };
+  const value = toScore(inside, evaluate(inside, e), e.span);
+  const wanted = role === 'score' ? 'f32' : 'bool';
+  if (value.dtype !== wanted) fail(messages.scoreDType(role, wanted, value.dtype, e.span));
+  return value.expr;
+}
+
+function evaluateSink(frame: Frame, extras: TensorValue[], e: Expr): number {
+  const sink = spread(frame, requireTensor(frame, { value: evaluate(frame, e), span: e.span }, 'the sink'), e.span);
+  return extras.push(sink) - 1;
+}
+
+/** A `window n` state holds the newest n entries: the mask has to say that it reads no others. */
+function requireWindow(state: StateValue, window: number | undefined, e: AttendExpr): void {
+  if (state.policy === 'window' && (window === undefined || window > state.extent!)) fail(messages.maskWiderThanWindow(state.name, state.extent!, window, state.span, e.span));
+}
+
+function exportName(e: Expr | undefined): string | undefined {
+  if (e === undefined) return undefined;
+  return e.kind === 'name' ? e.name : fail(messages.wrongArgument('export', 'a name', 'an expression', e.span));
+}

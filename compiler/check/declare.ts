@@ -1,0 +1,132 @@
+/** Parameters and states: declared where they are used, named by the path of their instance. */
+import type { Expr, ParamStatement, StateStatement, TensorTypeExpr } from '../../dsl/ast.js';
+import * as messages from '../../dsl/check-messages.js';
+import type { Span } from '../../dsl/span.js';
+import { sameAxes } from '../ir/axes.js';
+import { symbol } from '../ir/dim.js';
+import { isFloat, type DType } from '../ir/dtype.js';
+import type { Axis, Init, ParamDecl, StateDecl, Storage } from '../ir/graph.js';
+import { graphAxis, type AxisValue } from './axis.js';
+import { requireTensor, tensorAxes } from './contract.js';
+import { requireExtent, resolveAxis } from './dims.js';
+import { spread } from './elementwise.js';
+import { evaluate } from './evaluate.js';
+import { building, claim, claimLabel, constant, fail, modelInput, tensor, type Frame } from './frame.js';
+import { quantizedStorage } from './quantize-rules.js';
+import { describe, none, type StateValue, type TensorValue, type Value } from './value.js';
+
+function pathIn(frame: Frame, name: string): string {
+  const { path } = frame.instance;
+  return path === '' ? name : `${path}.${name}`;
+}
+
+/** Takes the path `name` in the instance for a parameter, a state or an export. */
+function takeName(frame: Frame, name: string, span: Span): void {
+  claim(frame.instance);
+  claimLabel(frame.instance, { name, span, written: true }, {});
+}
+
+function distinctAxes(axes: readonly AxisValue[], type: TensorTypeExpr): readonly Axis[] {
+  axes.forEach((a, i) => { if (axes.findIndex((b) => b.name === a.name) < i) fail(messages.axisTwice(a, type.axes[i].span)); });
+  return axes.map(graphAxis);
+}
+
+/** Takes the path of a state. */
+export function claimState(frame: Frame, name: string, span: Span): string {
+  if (frame.routing !== undefined) fail(messages.stateInRoute(name, span));
+  takeName(frame, name, span);
+  return pathIn(frame, name);
+}
+
+export function declareParam(frame: Frame, s: ParamStatement): void {
+  const present = s.when === undefined ? { kind: 'bool' as const, value: true } : evaluate(frame, s.when);
+  if (present.kind !== 'bool') fail(messages.notACondition(describe(present), s.when!.span));
+  if (!present.value) { for (const n of s.names) frame.scope.set(n.name, none); return; }
+  if (s.type.rest) fail(messages.restInDeclaration('a parameter', s.type.span));
+  const axes = distinctAxes(s.type.axes.map((e) => resolveAxis(frame, e)), s.type);
+  const { routing } = frame;
+  const all = routing === undefined ? axes : [graphAxis(routing.axis), ...axes];
+  const declared = s.type.dtype?.name as DType | undefined;
+  const init = s.init === undefined ? defaultInit : evaluateInit(frame, s.init);
+  for (const n of s.names) {
+    takeName(frame, n.name, n.span);
+    const path = pathIn(frame, n.name);
+    // Floats are f32 where they are read, whatever is stored.
+    const dtype: DType = declared === undefined || isFloat(declared) ? 'f32' : declared;
+    const decl: ParamDecl = { paths: [path], type: { dtype, axes: all }, storage: storageOf(frame, path, declared, axes), init, frozen: s.frozen, span: n.span };
+    const index = frame.run.params.push(decl) - 1;
+    const value: TensorValue = { ...constant(frame, building(frame, n.span).param(index), n.span), settled: true, ...(routing === undefined ? {} : { routing }) };
+    frame.scope.set(n.name, value);
+    frame.instance.members.set(n.name, value);
+  }
+}
+
+/** A quantize rule packs whatever the checkpoint holds; without one the checkpoint decides, then the declaration. */
+function storageOf(frame: Frame, path: string, declared: DType | undefined, own: readonly Axis[]): Storage {
+  const { run } = frame;
+  const decide = (at: string): Storage => quantizedStorage(run, run.axes, run.quantize, at, own) ?? run.storage?.(at) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
+  const storage = decide(path);
+  run.decisions.push({ path, value: JSON.stringify(storage), decide: (at) => JSON.stringify(decide(at)) });
+  return storage;
+}
+
+const defaultInit: Init = { kind: 'normal', deviation: 0.02 };
+
+/** `init 1.0`, `init normal(0.02)`, `init uniform(0, 1)`, `init log_uniform(1, 16)` (the logarithm of a uniform sample). */
+function evaluateInit(frame: Frame, e: Expr): Init {
+  if (e.kind === 'call' && e.callee.kind === 'name') {
+    const numbers = e.args.map((a) => requireNumber(frame, a.value));
+    if (e.callee.name === 'normal' && numbers.length === 1) return { kind: 'normal', deviation: numbers[0] };
+    if (e.callee.name === 'uniform' && numbers.length === 2) return { kind: 'uniform', low: numbers[0], high: numbers[1] };
+    if (e.callee.name === 'log_uniform' && numbers.length === 2) return { kind: 'log_uniform', low: numbers[0], high: numbers[1] };
+  }
+  const value = evaluate(frame, e);
+  return value.kind === 'number' ? { kind: 'constant', value: value.value } : fail(messages.badInit(describe(value), e.span));
+}
+
+function requireNumber(frame: Frame, e: Expr): number {
+  const value = evaluate(frame, e);
+  return value.kind === 'number' ? value.value : fail(messages.wrongArgument('init', 'a number', describe(value), e.span));
+}
+
+/** Declares the state and writes this step's entries; what follows in the body sees them. */
+export function declareState(frame: Frame, s: StateStatement): void {
+  if (s.type.rest) fail(messages.restInDeclaration('a state', s.type.span));
+  const path = claimState(frame, s.name.name, s.name.span);
+  const axes = distinctAxes(s.type.axes.map((e) => resolveAxis(frame, e)), s.type);
+  const dtype = (s.type.dtype?.name as DType | undefined) ?? frame.run.precision.cache;
+  const entry = stateEntry(frame, s, axes, dtype);
+  const extent = s.extent === undefined ? undefined : requireCount(frame, s.name.name, s.extent);
+  const initial = s.fill === undefined ? 0 : requireNumber(frame, s.fill);
+  const base = { paths: [path], initial, span: s.name.span };
+  const decl: StateDecl = s.policy === 'last'
+    ? { ...base, policy: 'last', type: { dtype, axes: [{ name: 'pool', size: symbol('pool') }, { name: 'last', size: extent! }, ...axes] } }
+    : { ...base, policy: 'append', type: { dtype, axes: [{ name: 'slots', size: symbol('slots') }, ...axes] } };
+  const state = frame.run.states.push(decl) - 1;
+  const builder = building(frame, s.span);
+  const before = builder.state(state);
+  const value = s.policy === 'last' ? before : builder.stateWrite(state, before, modelInput(frame, 'slot'), frame.graph.use(entry));
+  const result: StateValue = {
+    kind: 'state', state, name: s.name.name, policy: s.policy, value: { ...tensor(frame, value, s.span), settled: true }, entry, span: s.span,
+    ...(extent === undefined ? {} : { extent }),
+  };
+  frame.scope.set(s.name.name, result);
+}
+
+/** A whole number that is known now. */
+export function requireCount(frame: Frame, name: string, e: Expr): number {
+  const value: Value = evaluate(frame, e);
+  return value.kind === 'number' ? requireExtent(value, name, e.span) : fail(messages.notADim(name, describe(value), e.span));
+}
+
+/** What a step writes: one entry per token, rounded to the state's dtype. */
+function stateEntry(frame: Frame, s: StateStatement, axes: readonly Axis[], dtype: DType): TensorValue {
+  const written = requireTensor(frame, { value: evaluate(frame, s.value), span: s.value.span }, 'a state entry');
+  const entry = spread(frame, written, s.value.span);
+  const { type } = frame.graph.use(entry);
+  if (!sameAxes(type.axes, [{ name: 'tokens', size: symbol('tokens') }, ...axes])) {
+    fail(messages.stateEntryMismatch(s.name.name, { span: s.type.span, axes: axes.map((a) => frame.run.axes.get(a.name)) }, { span: s.value.span, axes: tensorAxes(frame, entry) }));
+  }
+  if (type.dtype === dtype) return entry;
+  return { ...entry, graph: frame.graph, value: building(frame, s.value.span).cast(frame.graph.use(entry), dtype) };
+}

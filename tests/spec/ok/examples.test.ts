@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { elaborate } from '../../../compiler/check/elaborate.js';
+import { countParameters } from '../../../compiler/check/model-info.js';
+import type { Module } from '../../../compiler/ir/graph.js';
+import { verifyModule } from '../../../compiler/ir/verify-graph.js';
+import { loadExample } from '../../support/load-program.js';
+
+function moduleOf(name: string): Module {
+  const { program, diagnostics } = loadExample(name);
+  const result = elaborate(program, { taps: true });
+  expect([...diagnostics, ...result.diagnostics]).toEqual([]);
+  return result.module!;
+}
+
+describe('examples', () => {
+  test.each([
+    ['kimi-k2', 1_026_408_232_448],
+    ['mixtral-8x7b', 46_702_792_704],
+    ['llama-3.1-405b', 405_853_388_800],
+    ['k2-mini', 297_386_944],
+  ])('%s is a valid module of exactly %d parameters', (name, parameters) => {
+    const module = moduleOf(name);
+    expect(countParameters(module)).toBe(parameters);
+    expect(verifyModule(module)).toEqual([]);
+  });
+
+  test('K2 is one dense layer in place and a repeat of sixty', () => {
+    const { graph, params } = moduleOf('kimi-k2');
+    const repeats = graph.nodes.filter((n) => n.op === 'repeat');
+    expect(repeats.map((r) => [r.label, r.count])).toEqual([['layers', 60]]);
+    expect(params.find((p) => p.paths[0] === 'layers[1].ffn.experts.gate')?.paths.at(-1)).toBe('layers[60].ffn.experts.gate');
+  });
+
+  test('taps carry their public names, one per iteration', () => {
+    const { taps } = moduleOf('kimi-k2');
+    const hidden = taps.flatMap((t) => t.names).filter((n) => n.startsWith('hidden.'));
+    expect(hidden.sort((a, b) => Number(a.slice(7)) - Number(b.slice(7)))).toEqual(Array.from({ length: 62 }, (_, i) => `hidden.${i}`));
+  });
+});

@@ -6,6 +6,7 @@
 import type { Model } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import type { Program } from '../../dsl/modules.js';
 import { addDims, symbol } from '../ir/dim.js';
 import { isFloat, type DType } from '../ir/dtype.js';
 import type { Axis, Module, Storage } from '../ir/graph.js';
@@ -18,7 +19,6 @@ import { attempt, building, fail, failed, tensor, type Elaboration, type Frame, 
 import { GraphScope } from './graph-scope.js';
 import { selectModel, type ChosenModel, type OverrideValue } from './model.js';
 import type { ModelInfo } from './model-info.js';
-import type { Program } from './program.js';
 import { finishQuantize, readQuantize } from './quantize-rules.js';
 import { Scope } from './scope.js';
 import { collectSections, readContext, readMesh, readPrecision, readStop, readTrain, type Sections } from './sections.js';
@@ -48,7 +48,10 @@ export interface Elaborated {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Elaborates one model of a program. Mistakes of the spec are diagnostics; it throws for internal errors only. */
+/**
+ * Elaborates one model of a program. Mistakes of the spec are diagnostics (those of `program.diagnostics` are not repeated);
+ * it throws for internal errors only.
+ */
 export function elaborate(program: Program, options: ElaborateOptions = {}): Elaborated {
   const diagnostics: Diagnostic[] = [];
   const model = selectModel(program, options.model, options.overrides ?? {}, diagnostics);

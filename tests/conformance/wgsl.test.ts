@@ -1,8 +1,11 @@
-import { describe, it } from 'vitest';
+import { describe, it, vi } from 'vitest';
 import { conformance } from '../../backends/conformance/conformance.js';
 import { describeAdapter, wgslDevice } from '../../backends/wgsl/device.js';
 import { nodeGpu, nodeWgslDevice } from '../../backends/wgsl/node.js';
 import { everySample } from '../kernels/samples.js';
+
+// A software rasteriser takes seconds to compile a shader it has not seen.
+vi.setConfig({ testTimeout: 240_000 });
 
 /** Why there is no WebGPU here, with what to do about it. */
 async function missing(): Promise<string | undefined> {

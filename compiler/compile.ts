@@ -11,7 +11,6 @@ import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
 import type { SourceFile } from '../dsl/span.js';
 import { elaborate, type ElaborateOptions } from './check/elaborate.js';
 import { countParameters, type ModelInfo } from './check/model-info.js';
-import { programOf } from './check/program-of.js';
 import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
 import type { DType } from './ir/dtype.js';
 import type { Module } from './ir/graph.js';
@@ -68,11 +67,10 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
   const loaded = loadProgram(request.entry, request.load);
   const { sources: files, diagnostics: syntax } = loaded;
   if (hasErrors(syntax)) return { diagnostics: syntax, files };
-  const program = programOf(loaded);
-  const { module, info, diagnostics } = elaborate(program, {
+  const { module, info, diagnostics } = elaborate(loaded, {
     model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
     ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),
-    ...(request.stored ? { storage: storedDTypes(weightRules(program), request.stored) } : {}),
+    ...(request.stored ? { storage: storedDTypes(weightRules(loaded), request.stored) } : {}),
   });
   if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
   const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;

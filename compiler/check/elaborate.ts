@@ -15,7 +15,7 @@ import { compactTables } from './compact-tables.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { exportTensor } from './export.js';
 import { FileScopes } from './file-scopes.js';
-import { attempt, building, fail, failed, tensor, type Elaboration, type Frame, type Instance, type Precision } from './frame.js';
+import { Abandoned, attempt, building, fail, failed, tensor, type Elaboration, type Frame, type Instance, type Precision } from './frame.js';
 import { GraphScope } from './graph-scope.js';
 import { selectModel, type ChosenModel, type OverrideValue } from './model.js';
 import type { ModelInfo } from './model-info.js';
@@ -61,7 +61,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   execute(frame, model.body);
   const outputs = attempt(run, () => readOutputs(frame, model.model, sections, taps));
   const info = attempt(run, () => readInfo(frame, model.model, sections));
-  taps.check(run, run.exported, model.model.name.span);
+  if (!failed(run)) taps.check(run, run.exported, model.model.name.span);
   const quantize = failed(run) ? [] : finishQuantize(run, run.quantize, run.params.flatMap((p) => p.paths));
   if (outputs === undefined || info === undefined || failed(run)) return { diagnostics };
   const graph = frame.graph.builder.finish(outputs.outputs);
@@ -116,7 +116,8 @@ interface Outputs { readonly outputs: { readonly name: string; readonly value: T
 /** Logits of the wanted rows, f32, then one output per tap. */
 function readOutputs(frame: Frame, model: Model, sections: Sections, taps: Taps): Outputs {
   const found = frame.scope.find('logits');
-  if (found?.kind === 'error') fail(messages.noLogits(model.name.name, model.name.span));
+  // What is missing because of another mistake is no news.
+  if (found?.kind === 'error' || (found === undefined && failed(frame.run))) throw new Abandoned();
   const logits = found === undefined ? fail(messages.noLogits(model.name.name, model.name.span)) : requireTensor(frame, { value: found, span: model.name.span }, 'logits');
   const axes = tensorAxes(frame, logits);
   if (axes.length !== 2 || !axes.some((a) => a.name === 'tokens')) fail(messages.logitsAxes(axes.map((a) => a.spelling).join(', '), logits.span));

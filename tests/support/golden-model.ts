@@ -42,22 +42,19 @@ export async function loadGoldenModel(family: string, options: ElaborateOptions 
   const { sources } = resolveWeightSources(module, weightRules(program), program.files.get(program.entry)!.span);
   const byPath = new Map(sources.weights.map((w) => [w.path, w]));
   const tensors = await readTensors(folder);
-  const stored = (param: number, iteration: number) => placesOf(byPath.get(module.params[param].paths[iteration])!, module.params[param].type.axes);
+  const stored = remember((param: number, iteration: number) => placesOf(byPath.get(module.params[param].paths[iteration])!, module.params[param].type.axes));
   const params = (param: number, iteration: number): Elements => Float32Array.from(stored(param, iteration), ({ tensor, at }) => tensors.get(tensor)![at]);
   return { module, params: remember(params), stored };
 }
 
 function placesOf(source: WeightSource, axes: readonly Axis[]): { tensor: string; at: number }[] {
   const extents = axes as readonly Extent[];
-  const strides = extents.map((a) => source.axes.find((s) => s.name === a.name)?.stride ?? 0);
-  const named = extents.map((a) => (source.tensor.includes(`{${a.name}}`) ? a : undefined));
-  const offsets = offsetsOf(extents, strides);
-  const index = extents.map(() => 0);
-  return Array.from(offsets, (offset) => {
-    const tensor = named.reduce((name, a, i) => (a ? name.replace(`{${a.name}}`, String(index[i])) : name), source.tensor);
-    for (let d = index.length - 1; d >= 0 && ++index[d] === extents[d].size; d--) index[d] = 0;
-    return { tensor, at: source.offset + offset };
-  });
+  const offsets = offsetsOf(extents, extents.map((a) => source.axes.find((s) => s.name === a.name)?.stride ?? 0));
+  const named = extents.findIndex((a) => source.tensor.includes(`{${a.name}}`));
+  if (named < 0) return Array.from(offsets, (offset) => ({ tensor: source.tensor, at: source.offset + offset }));
+  const inner = extents.slice(named + 1).reduce((n, a) => n * a.size, 1);
+  const names = Array.from({ length: extents[named].size }, (_, i) => source.tensor.replace(`{${extents[named].name}}`, String(i)));
+  return Array.from(offsets, (offset, i) => ({ tensor: names[Math.floor(i / inner) % names.length], at: source.offset + offset }));
 }
 
 function remember<T>(make: (a: number, b: number) => T): (a: number, b: number) => T {

@@ -3,6 +3,7 @@
  * other operand (`scalar`) is broadcast. *inner*: lanes are the summed axis. *sum*: plain loops, for what is too small.
  */
 import type { Statement, TileAxis, TileId, View } from '../../compiler/ir/kernel.js';
+import { contiguousAxes } from './axis-structure.js';
 import { denseStrides, type KernelContext } from './kernel-context.js';
 import { definitionOf } from './program-index.js';
 
@@ -83,9 +84,9 @@ function packedView(k: KernelContext, load: Load, view: View): DirectView | unde
   return { kind: packing.kind, load, view, unit: lanes.axis, strides };
 }
 
-/** Axis that the operand is contiguous along as it is: a view's, or a laid out array's. */
+/** Axis that the operand is contiguous along: a view's, that of what it is computed from, or a laid out array's. */
 function unitOf(k: KernelContext, id: TileId): string | undefined {
-  if (k.placement(id) === 'inline') return directView(k, id)?.unit;
+  if (k.placement(id) === 'inline') return directView(k, id)?.unit ?? contiguousAxes(k, id)[0];
   const slot = k.slotIfKnown(id);
   return slot && [...slot.strides].find(([, s]) => s === 1)?.[0];
 }

@@ -12,6 +12,8 @@ import { copy, declare, elementOf, fill } from './statements.js';
 
 /** With more rows than this, packed and 16-bit weights are widened once per block of lanes and used by all rows. */
 const mostDirectRows = 8;
+/** Places of the summed axis at a time: a block of weights, 16 lanes by this in f32, takes half of a 32 KiB cache. */
+const stretch = 256;
 
 export function emitDot(k: KernelContext, s: DotStatement): void {
   const form = k.decisions.forms.get(s);
@@ -104,10 +106,31 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
   };
   guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
     k.line(`const float* a = ${a.pointer(at)};`);
-    k.line(`const ${b.kind === 'int4' ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t'}* b = ${b.pointer(at)};`);
+    k.line(`const ${pointee(b)}* b = ${b.pointer(at)};`);
     k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
-    emitOuterBlocks(k, o);
+    inStretches(k, o.along, o.rows.size, { a: o.ak, b: { step: o.bk, per: Math.max(1, b.group), type: pointee(b) } }, (along) => emitOuterBlocks(k, { ...o, along }));
   }));
+}
+
+function pointee(b: Operand): string {
+  return b.kind === 'int4' ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t';
+}
+
+/**
+ * With many rows the summed axis is walked in stretches whose part of both operands stays in the caches while all rows
+ * and lanes use it. `b.step` is per `b.per` places.
+ */
+function inStretches(k: KernelContext, along: Extent, rows: number, steps: { a: number; b: { step: number; per: number; type: string } }, body: (along: Extent) => void): void {
+  if (rows <= mostDirectRows || along.size <= stretch) return body(along);
+  k.line(`const float* const a0 = a;`);
+  k.line(`const ${steps.b.type}* const b0 = b;`);
+  k.block(`for (int k0 = 0; k0 < ${along.count ?? along.size}; k0 += ${stretch}) `, () => {
+    k.line(`const float* a = a0 + k0 * ${steps.a};`);
+    k.line(`const ${steps.b.type}* b = b0 + k0${steps.b.per === 1 ? '' : ` / ${steps.b.per}`} * (int64_t)${steps.b.step};`);
+    const whole = along.count === undefined && along.size % stretch === 0;
+    if (!whole) k.line(`const int now = (int)minimum64(${stretch}, ${along.count ?? along.size} - k0);`);
+    body({ size: stretch, ...(whole ? {} : { count: 'now' }) });
+  });
 }
 
 function emitOuterBlocks(k: KernelContext, o: Outer): void {
@@ -245,14 +268,16 @@ function emitInner(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
   const [mostRows, mostColumns] = m.size === 1 ? [1, 8] : m.size === 2 ? [2, 4] : m.size === 3 ? [3, 3] : [4, 2];
   guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
     k.line(`const float* a = ${a.pointer(at)};`);
-    k.line(`const ${b.kind === 'f32' ? 'float' : 'uint16_t'}* b = ${b.pointer(at)};`);
+    k.line(`const ${pointee(b)}* b = ${b.pointer(at)};`);
     k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
-    rowBlocks(k, n, Math.min(mostColumns, n.size), (nowColumns, j) => {
-      const q = j === '0' ? '0' : (k.line(`const int q = ${j};`), 'q');
-      rowBlocks(k, m, Math.min(mostRows, m.size), (nowRows, i) => {
-        if (b.kind === 'int4') throw new Error('cpu emitter: int4 operands are not summed along lanes');
-        const name = use(k, innerKernel(b.kind, nowRows, nowColumns, k.decisions.level));
-        k.line(`${name}(a + ${i} * ${am}, ${am}, b + ${q} * (int64_t)${bn}, ${bn}, ${length.count ?? length.size}, c + ${i} * ${cm} + ${q} * ${cn}, ${cm}, ${cn});`);
+    inStretches(k, length, m.size, { a: 1, b: { step: 1, per: 1, type: pointee(b) } }, (now) => {
+      rowBlocks(k, n, Math.min(mostColumns, n.size), (nowColumns, j) => {
+        const q = j === '0' ? '0' : (k.line(`const int q = ${j};`), 'q');
+        rowBlocks(k, m, Math.min(mostRows, m.size), (nowRows, i) => {
+          if (b.kind === 'int4') throw new Error('cpu emitter: int4 operands are not summed along lanes');
+          const name = use(k, innerKernel(b.kind, nowRows, nowColumns, k.decisions.level));
+          k.line(`${name}(a + ${i} * ${am}, ${am}, b + ${q} * (int64_t)${bn}, ${bn}, ${now.count ?? now.size}, c + ${i} * ${cm} + ${q} * ${cn}, ${cm}, ${cn});`);
+        });
       });
     });
   }));

@@ -78,23 +78,36 @@ function renderRemark(kind: string, text: string, gutter: number): string[] {
   return text.split('\n').map((line, i) => (i === 0 ? head : ' '.repeat(head.length)) + line);
 }
 
+/** Longer lines are shown in part. */
+const frameWidth = 160;
+
 function renderFrame(notes: readonly Note[], main: Note, source: SourceFile, gutter: number): string[] {
-  const lines = source.text.split(/\r\n|\r|\n/);
+  const lines = source.text.split(/\r\n|\r|\n/).map((line) => line.replace(/\t/g, ' '));
   const labels = notes.map((n) => labelOf(n, n === main ? '^' : '-', lines));
   const numbers = [...new Set(labels.map((l) => l.line))].sort((a, b) => a - b);
   const margin = `${' '.repeat(gutter)} |`;
   const out = [margin];
+  const show = (number: number, text: string): number => out.push(`${String(number).padStart(gutter)} | ${text}`);
   numbers.forEach((number, i) => {
-    if (i > 0 && number === numbers[i - 1] + 2) out.push(sourceLine(numbers[i - 1] + 1, lines, gutter));
-    else if (i > 0 && number > numbers[i - 1] + 2) out.push('...'.padEnd(gutter + 2));
-    out.push(sourceLine(number, lines, gutter));
-    for (const text of underline(labels.filter((l) => l.line === number))) out.push(`${margin} ${text}`);
+    const previous = numbers[i - 1] ?? number;
+    if (number === previous + 2) show(previous + 1, (lines[previous] ?? '').slice(0, frameWidth));
+    else if (number > previous + 2) out.push('...');
+    const { text, visible } = crop(lines[number - 1] ?? '', labels.filter((l) => l.line === number));
+    show(number, text);
+    for (const marks of underline(visible)) out.push(`${margin} ${marks}`);
   });
   return out.map((line) => line.trimEnd());
 }
 
-function sourceLine(number: number, lines: readonly string[], gutter: number): string {
-  return `${String(number).padStart(gutter)} | ${(lines[number - 1] ?? '').replace(/\t/g, ' ')}`;
+/** The part of a long line around its first label, and the labels within that part. */
+function crop(text: string, labels: readonly Label[]): { text: string; visible: readonly Label[] } {
+  if (text.length <= frameWidth) return { text, visible: labels };
+  const first = Math.min(...labels.map((l) => l.from));
+  const start = Math.max(0, first - frameWidth / 2);
+  const end = start + frameWidth;
+  const clamped = (column: number): number => Math.min(Math.max(column - start, 0), frameWidth);
+  const visible = labels.filter((l) => l.from < end).map((l) => ({ ...l, from: clamped(l.from), to: clamped(l.to) }));
+  return { text: text.slice(start, end), visible };
 }
 
 /** A span over several lines is marked on its first line. An empty span (end of file) gets one caret. */

@@ -27,8 +27,19 @@ function isContextual(type: TokenType): boolean {
   return (type.CATEGORIES ?? []).includes(Identifier);
 }
 
+/** What else could have stood where the one token that a rule insists on is missing. */
+const alternatives: Readonly<Record<string, string>> = {
+  'argumentList )': '`,` or `)`', 'attendExpr )': '`,` or `)`', 'parameters )': '`,` or `)`', 'parens )': '`,` or `)`', 'results )': '`,` or `)`',
+  'nameTuple )': '`,` or `)`', 'carry )': '`,` or `)`', 'pattern ]': '`|` or `]`', 'pattern )': '`,` or `)`', 'tensorType ]': '`,` or `]`', 'attendSources ]': '`,` or `]`',
+  'enumType }': '`,` or `}`', 'use }': '`,` or `}`', 'segment }': '`,` or `}`',
+  'matchExpr }': 'an arm `pattern => value`', 'entriesSection }': 'an entry `name: value`', 'model }': 'a replacement `name = value`',
+  'weights }': 'a rule: `"name" -> path`, `ignore "pattern"` or `tap "name" <- path`',
+  'mapRule ->': '`,` or `->`',
+};
+
 export const describeExpected: IParserErrorMessageProvider = {
-  buildMismatchTokenMessage: ({ expected }) => nameOf(expected),
+  buildMismatchTokenMessage: ({ expected, ruleName, actual }) =>
+    ruleName === 'brackets' && actual.tokenType !== sign[','] && actual.tokenType !== sign['|'] ? '`,`, `|` or `]`' : alternatives[`${ruleName} ${String(expected.PATTERN)}`] ?? nameOf(expected),
   buildNotAllInputParsedMessage: () => 'the end of the file',
   buildNoViableAltMessage: ({ expectedPathsPerAlt, customUserDescription }) =>
     customUserDescription ?? describe(expectedPathsPerAlt.flat().map((path) => path[0]).filter((t) => t !== undefined)),

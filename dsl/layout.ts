@@ -9,7 +9,7 @@ import {
 } from './tokens.js';
 
 /** Parsing one level of brackets takes some 40 stack frames. */
-const maxDepth = 64;
+export const maxDepth = 64;
 
 const closerOf = new Map<TokenType, TokenType>([[sign['('], sign[')']], [sign['['], sign[']']], [sign['{'], sign['}']]]);
 const closers = new Set(closerOf.values());
@@ -59,7 +59,7 @@ class Layout {
     this.lineEmpty = false;
     if (this.open.length > 0 && this.startsOutside(token, next)) this.closeUntil(itemKeywords.includes(token.tokenType) ? 0 : this.braceDepth(), token);
     if (closers.has(token.tokenType) && !this.close(token)) return;
-    if (this.separates(token, next)) this.push(createTokenInstance(Separator, '', token.startOffset, token.startOffset - 1, token.startLine!, token.startLine!, token.startColumn!, token.startColumn!), []);
+    if (this.separates(token, next)) this.insert(Separator, token.startOffset, tokenSpan(token, token, this.source));
     const leading = this.takePending(token);
     this.push(token, leading);
     if (closerOf.has(token.tokenType)) this.openBracket(token);
@@ -67,7 +67,8 @@ class Layout {
   }
 
   finish(): { tokens: readonly Token[]; trailing: readonly string[] } {
-    const end = this.source.text.length;
+    const last = this.tokens[this.tokens.length - 1];
+    const end = last ? last.endOffset! + 1 : 0;
     for (const opened of this.open.reverse()) this.reportUnclosed(opened, spanAt(end, this.source), end);
     while (this.pending[this.pending.length - 1] === '') this.pending.pop();
     return { tokens: this.tokens, trailing: this.tokens.length === 0 ? this.pending.filter((c, i) => c !== '' || i > 0) : this.pending };
@@ -131,19 +132,34 @@ class Layout {
     let depth = this.open.length;
     while (depth > 0 && closerOf.get(this.open[depth - 1].tokenType) !== token.tokenType) depth--;
     const crossesBrace = this.open.slice(depth).some((t) => t.tokenType === sign['{']);
-    if (depth === 0 || (crossesBrace && token.tokenType !== sign['}'])) {
-      this.diagnostics.push(messages.unopenedBracket(token.image, tokenSpan(token, token, this.source)));
-      return false;
+    if (depth > 0 && (!crossesBrace || token.tokenType === sign['}'])) {
+      this.closeUntil(depth, token);
+      this.open.pop();
+      return true;
     }
-    this.closeUntil(depth, token);
-    this.open.pop();
-    return true;
+    if (this.inBraces() || token.tokenType === sign['}']) this.diagnostics.push(messages.unopenedBracket(token.image, tokenSpan(token, token, this.source)));
+    else this.closeByAnother(token);
+    return false;
+  }
+
+  /** `[a)`: one error, not an unclosed and an unopened bracket. */
+  private closeByAnother(token: IToken): void {
+    const opened = this.open.pop()!;
+    const closer = closerOf.get(opened.tokenType)!;
+    this.diagnostics.push(messages.mismatchedBracket(
+      opened.image, closer.PATTERN as string, token.image, tokenSpan(opened, opened, this.source), tokenSpan(token, token, this.source),
+    ));
+    this.insert(closer, token.startOffset, tokenSpan(token, token, this.source));
+  }
+
+  private insert(type: TokenType, offset: number, { line, column }: Span): void {
+    this.push(createTokenInstance(type, '', offset, offset - 1, line, line, column, column), []);
   }
 
   private reportUnclosed(opened: IToken, span: Span, offset: number): void {
     const closer = closerOf.get(opened.tokenType)!;
     this.diagnostics.push(messages.unclosedBracket(opened.image, closer.PATTERN as string, tokenSpan(opened, opened, this.source), span));
-    this.push(createTokenInstance(closer, '', offset, offset - 1, span.line, span.line, span.column, span.column), []);
+    this.insert(closer, offset, span);
   }
 
   private separates(token: IToken, next: IToken | undefined): boolean {

@@ -48,31 +48,57 @@ export function unopenedBracket(close: string, span: Span): Diagnostic {
   return error('E0004', `\`${close}\` closes nothing`, span, { label: 'no opening bracket matches it' });
 }
 
+export function mismatchedBracket(open: string, expected: string, close: string, opened: Span, span: Span): Diagnostic {
+  return error('E0006', `\`${open}\` is closed by \`${close}\``, span, {
+    label: `expected \`${expected}\``,
+    notes: [{ span: opened, text: `\`${open}\` opened here` }],
+    fix: { title: `write \`${expected}\``, edits: [{ span, replacement: expected }] },
+  });
+}
+
 export function malformedNumber(text: string, span: Span): Diagnostic {
   return error('E0005', `\`${text}\` is not a number`, span, {
     notes: [{ text: 'numbers are written 8, 0.5, 1e-6 or 163_840; a name cannot start with a digit' }],
   });
 }
 
-/** `expected` is a description (`an expression`, `` `)` ``), `found` the token's text or '' at the end of the file. */
-export function unexpectedToken(expected: string, found: string, span: Span): Diagnostic {
-  const what = found === '' ? 'the file ends' : found === '\n' ? 'the line ends' : `found \`${found}\``;
-  return error('E0010', `expected ${expected}, ${found === '' || found === '\n' ? 'but ' : ''}${what}`, span, {
-    label: `expected ${expected}`,
-  });
+/**
+ * `expected` is a description (`an expression`, `` `)` ``), `found` the token's text, '' at the end of the file and
+ * a newline at the end of a statement. `hints` explain what may have been meant.
+ */
+export function unexpectedToken(expected: string, found: string, span: Span, hints: readonly string[] = []): Diagnostic {
+  const what = found === '' ? 'but the file ends' : found === '\n' ? 'but the line ends' : `found \`${found}\``;
+  return error('E0010', `expected ${expected}, ${what}`, span, { label: `expected ${expected}`, notes: hints.map((text) => ({ text })) });
+}
+
+/** Why a token stands where it cannot. */
+export const hints = {
+  reservedWord: (word: string) => `\`${word}\` is a reserved word and cannot be a name`,
+  slashes: '`//` divides and rounds down; a comment starts with `#`',
+  doubled: (symbol: string, word: string) => `\`${symbol}${symbol}\` is written \`${word}\``,
+  equals: '`=` binds a name; equality is written `==`',
+  continued: (operator: string) => `the line before ends with \`${operator}\`, so it goes on here`,
+  mixedBrackets: 'brackets hold a list `[a, b]` or a join `[a | b]`, not both',
+};
+
+/** What a statement is, said to somebody who wrote `word` and `next`. */
+export function statementRule(word: string, next: string): string {
+  if (next === '==') return `\`==\` compares; to bind a name write \`${word} = ...\``;
+  if (next === '(') return `a call alone changes nothing; bind what it returns: \`y = ${word}(...)\``;
+  return 'a statement is `name = expression` or starts with a keyword';
 }
 
 export function unknownStatement(word: string, suggestions: readonly string[], what: string, rule: string, span: Span): Diagnostic {
-  return error('E0011', `\`${word}\` does not start a ${what}`, span, {
+  return error('E0011', `\`${word}\` does not start ${what}`, span, {
     notes: [...didYouMean(suggestions), { text: rule }],
     fix: replaceBy(suggestions, span),
   });
 }
 
-export function missingSeparator(found: string, span: Span): Diagnostic {
+export function missingSeparator(found: string, span: Span, hints: readonly string[] = []): Diagnostic {
   return error('E0012', `unexpected \`${found}\` after a complete statement`, span, {
     label: 'not part of the statement before it',
-    notes: [{ text: 'a statement ends with its line; operators, brackets and `=` continue it on the next line' }],
+    notes: [...hints.map((text) => ({ text })), { text: 'a statement ends with its line; operators, brackets and `=` continue it on the next line' }],
   });
 }
 
@@ -165,4 +191,9 @@ export function definedTwice(name: string, first: Span, span: Span): Diagnostic 
 export function usedTwice(name: string, module: string, other: string, site: Span | undefined, span: Span): Diagnostic {
   const earlier = site ? { span: site, text: 'this file defines it' } : { text: `the name is already that of ${module}` };
   return error('E0107', `\`${name}\` would stand for two things`, span, { label: `also brought in from ${other}`, notes: [earlier] });
+}
+
+/** `what` has more parts than any reader or later phase can follow. */
+export function tooLong(what: string, limit: number, span: Span): Diagnostic {
+  return error('E0024', `this ${what} has more than ${limit} parts`, span, { notes: [{ text: 'name its parts in statements of their own' }] });
 }

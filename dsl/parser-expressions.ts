@@ -8,6 +8,8 @@ import { Broken, Identifier as Name, keyword, NumberLiteral, Separator, sign, St
 
 type Rule<T> = ParserMethod<[], T>;
 
+const mostParts = 500;
+
 const rangeStarts = [NumberLiteral, StringLiteral, sign['('], keyword.if, keyword.match, keyword.not, keyword.true, keyword.false, keyword.none];
 
 export abstract class ExpressionParser extends ParserBase {
@@ -47,6 +49,7 @@ export abstract class ExpressionParser extends ParserBase {
   });
 
   private readonly operation: Rule<Expr> = this.RULE('operation', (): Expr => {
+    const first = this.LA(1);
     const items: OperationItem[] = [];
     this.SUBRULE(this.operand, { ARGS: [items] });
     this.MANY(() => {
@@ -54,8 +57,15 @@ export abstract class ExpressionParser extends ParserBase {
       items.push({ kind: 'infix', operator });
       this.SUBRULE2(this.operand, { ARGS: [items] });
     });
-    return this.ACTION(() => foldOperation(items));
+    return this.ACTION(() => foldOperation(this.limited('operation', items, first)));
   });
+
+  /** Later phases walk expressions recursively; what would be too deep for them is reported and cut to its last operand. */
+  private limited(what: string, items: readonly OperationItem[], first: IToken): readonly OperationItem[] {
+    if (items.length <= mostParts) return items;
+    this.problems.push(messages.tooLong(what, mostParts, this.spanFrom(first)));
+    return items.slice(-1);
+  }
 
   private readonly operand: ParserMethod<[OperationItem[]], void> = this.RULE('operand', (items: OperationItem[]) => {
     this.MANY(() => {
@@ -85,7 +95,9 @@ export abstract class ExpressionParser extends ParserBase {
   protected readonly postfix: Rule<Expr> = this.RULE('postfix', (): Expr => {
     const first = this.LA(1);
     let value = this.SUBRULE(this.primary);
+    let parts = 0;
     this.MANY(() => {
+      this.ACTION(() => ++parts === mostParts && this.problems.push(messages.tooLong('chain of calls', mostParts, this.spanFrom(first))));
       value = this.OR([
         {
           ALT: () => {
@@ -114,6 +126,7 @@ export abstract class ExpressionParser extends ParserBase {
   private readonly primary: Rule<Expr> = this.RULE('primary', (): Expr => this.OR({
     ERR_MSG: 'an expression',
     IGNORE_AMBIGUITIES: true,
+    MAX_LOOKAHEAD: 1,
     DEF: [
       { ALT: () => this.numberOf(this.CONSUME(NumberLiteral)) },
       { ALT: () => ({ kind: 'string' as const, ...this.string(this.CONSUME(StringLiteral)) }) },

@@ -86,6 +86,7 @@ export abstract class SectionParser extends TypeParser {
     const segments: SelectorSegment[] = [];
     this.AT_LEAST_ONE_SEP({
       SEP: sign['.'],
+      ERR_MSG: 'a path such as `layers[i].attn.{p}`',
       DEF: () => {
         const segment = this.SUBRULE(this.segment);
         segments.push(segment);

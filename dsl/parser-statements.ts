@@ -27,6 +27,7 @@ export abstract class StatementParser extends SectionParser {
   private readonly statement: Rule<Statement | undefined> = this.RULE('statement', (): Statement | undefined => this.OR({
     ERR_MSG: 'a statement',
     IGNORE_AMBIGUITIES: true,
+    MAX_LOOKAHEAD: 1,
     DEF: [
       { ALT: () => this.SUBRULE(this.brokenStatement) },
       { GATE: () => this.startsAssignment() || this.is(1, sign['('], sign['[']), ALT: () => this.SUBRULE(this.assign) },

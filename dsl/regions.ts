@@ -1,6 +1,6 @@
 /** Where the statement around an error starts and ends: what the parser leaves out before it goes on. */
 import { createTokenInstance, type TokenType } from 'chevrotain';
-import { Broken, keyword, Separator, sign, statementWords, type Token } from './tokens.js';
+import { Broken, itemWords, keyword, Separator, sign, statementWords, type Token } from './tokens.js';
 import { suggest } from './suggest.js';
 
 /** Tokens [from, to). */
@@ -58,7 +58,7 @@ function endFrom(tokens: readonly Token[], from: number): number {
 /** When the error is before the block of a `repeat`, `if`, ..., the block stays and is checked for itself. */
 function header(tokens: readonly Token[], { from, to }: Region, at: number): Region {
   const word = tokens[from].image;
-  const meant = withBlock.includes(word) ? word : suggest(word, statementWords)[0];
+  const meant = withBlock.includes(word) ? word : suggest(word, [...statementWords, ...itemWords])[0];
   if (!withBlock.includes(meant) || tokens[to - 1].tokenType !== sign['}']) return { from, to };
   let depth = 0;
   let opener = from;

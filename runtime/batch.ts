@@ -22,7 +22,8 @@ export interface Sampling { readonly temperature: number; readonly seed: number 
 export interface Place { readonly token: number; readonly tokens: number; readonly row: number; readonly rows: number }
 
 export interface Batch {
-  readonly dims: { readonly tokens: number; readonly outputs: number; readonly sequences: number; readonly blocks: number };
+  /** `context`: tokens of the longest sequence, those of this run included. */
+  readonly dims: { readonly tokens: number; readonly outputs: number; readonly sequences: number; readonly blocks: number; readonly context: number };
   readonly inputs: Readonly<Record<string, HostArray>>;
   /** In the order of the works given. */
   readonly places: readonly Place[];
@@ -46,9 +47,10 @@ export function packBatch(works: readonly Work[], block: number, sampling: Sampl
   // A run without a wanted row still computes one: every entry has at least one row of logits.
   if (rows.length === 0) rows.push(columns.tokens.length - 1);
   const sequences = ordered.at(-1)!.work.sequence.row + 1;
-  const blocks = Math.max(...works.map((w) => w.sequence.blocks.length));
+  const context = Math.max(...works.map((w) => w.sequence.length + w.tokens.length));
+  const blocks = Math.ceil(context / block);
   return {
-    dims: { tokens: columns.tokens.length, outputs: rows.length, sequences, blocks },
+    dims: { tokens: columns.tokens.length, outputs: rows.length, sequences, blocks, context },
     inputs: {
       tokens: Int32Array.from(columns.tokens), position: Int32Array.from(columns.position), sequence: Int32Array.from(columns.sequence),
       slot: Int32Array.from(columns.slot), blocks: blockTable(works, sequences, blocks), starts: startsOf(ordered.map((o) => o.work), sequences),
@@ -71,7 +73,7 @@ function appendToken(columns: Record<'tokens' | 'position' | 'sequence' | 'slot'
 /** [sequences, blocks]; 0 where a sequence owns fewer. */
 function blockTable(works: readonly Work[], sequences: number, blocks: number): Int32Array {
   const table = new Int32Array(sequences * blocks);
-  for (const { sequence } of works) table.set(sequence.blocks, sequence.row * blocks);
+  for (const { sequence } of works) table.set(sequence.blocks.slice(0, blocks), sequence.row * blocks);
   return table;
 }
 

@@ -6,6 +6,7 @@
 import type { Model } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import type { Program } from '../../dsl/modules.js';
 import { addDims, symbol } from '../ir/dim.js';
 import { isFloat, type DType } from '../ir/dtype.js';
 import type { Axis, Module, Storage } from '../ir/graph.js';
@@ -14,11 +15,10 @@ import { compactTables } from './compact-tables.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { exportTensor } from './export.js';
 import { FileScopes } from './file-scopes.js';
-import { attempt, building, fail, failed, tensor, type Elaboration, type Frame, type Instance, type Precision } from './frame.js';
+import { Abandoned, attempt, building, fail, failed, tensor, type Elaboration, type Frame, type Instance, type Precision } from './frame.js';
 import { GraphScope } from './graph-scope.js';
 import { selectModel, type ChosenModel, type OverrideValue } from './model.js';
 import type { ModelInfo } from './model-info.js';
-import type { Program } from './program.js';
 import { finishQuantize, readQuantize } from './quantize-rules.js';
 import { Scope } from './scope.js';
 import { collectSections, readContext, readMesh, readPrecision, readStop, readTrain, type Sections } from './sections.js';
@@ -48,7 +48,10 @@ export interface Elaborated {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Elaborates one model of a program. Mistakes of the spec are diagnostics; it throws for internal errors only. */
+/**
+ * Elaborates one model of a program. Mistakes of the spec are diagnostics (those of `program.diagnostics` are not repeated);
+ * it throws for internal errors only.
+ */
 export function elaborate(program: Program, options: ElaborateOptions = {}): Elaborated {
   const diagnostics: Diagnostic[] = [];
   const model = selectModel(program, options.model, options.overrides ?? {}, diagnostics);
@@ -57,8 +60,8 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   const frame = modelFrame(run, program, model);
   execute(frame, model.body);
   const outputs = attempt(run, () => readOutputs(frame, model.model, sections, taps));
-  const info = attempt(run, () => readInfo(frame, model.model, sections));
-  taps.check(run, run.exported, model.model.name.span);
+  const info = attempt(run, () => readInfo(frame, model, sections));
+  if (!failed(run)) taps.check(run, run.exported, model.model.name.span);
   const quantize = failed(run) ? [] : finishQuantize(run, run.quantize, run.params.flatMap((p) => p.paths));
   if (outputs === undefined || info === undefined || failed(run)) return { diagnostics };
   const graph = frame.graph.builder.finish(outputs.outputs);
@@ -113,7 +116,8 @@ interface Outputs { readonly outputs: { readonly name: string; readonly value: T
 /** Logits of the wanted rows, f32, then one output per tap. */
 function readOutputs(frame: Frame, model: Model, sections: Sections, taps: Taps): Outputs {
   const found = frame.scope.find('logits');
-  if (found?.kind === 'error') fail(messages.noLogits(model.name.name, model.name.span));
+  // What is missing because of another mistake is no news.
+  if (found?.kind === 'error' || (found === undefined && failed(frame.run))) throw new Abandoned();
   const logits = found === undefined ? fail(messages.noLogits(model.name.name, model.name.span)) : requireTensor(frame, { value: found, span: model.name.span }, 'logits');
   const axes = tensorAxes(frame, logits);
   if (axes.length !== 2 || !axes.some((a) => a.name === 'tokens')) fail(messages.logitsAxes(axes.map((a) => a.spelling).join(', '), logits.span));
@@ -142,9 +146,9 @@ function exportNamed(frame: Frame, sections: Sections): void {
   }
 }
 
-function readInfo(frame: Frame, model: Model, sections: Sections): Omit<ModelInfo, 'quantize'> {
+function readInfo(frame: Frame, { model, body }: ChosenModel, sections: Sections): Omit<ModelInfo, 'quantize'> {
   const dims = new Map<string, number>();
-  for (const s of model.body) {
+  for (const s of body) {
     const value = s.kind === 'dim' ? frame.scope.find(s.name.name) : undefined;
     if (value?.kind === 'axis' && typeof value.size === 'number' && s.kind === 'dim') dims.set(s.name.name, value.size);
   }

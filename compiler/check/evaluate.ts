@@ -37,7 +37,7 @@ export function evaluate(frame: Frame, e: Expr, label?: Label): Value {
     case 'call': return evaluateCall(frame, e, label);
     case 'member': return evaluateMember(frame, e);
     case 'index': return evaluateIndex(frame, e);
-    case 'range': return fail(messages.rangeAlone(e.side, e.span));
+    case 'range': throw new Error('elaborate: a range outside an index');
     case 'list': return list(e.items.map((i) => evaluate(frame, i)));
     case 'tuple': return { kind: 'tuple', items: e.items.map((i) => evaluate(frame, i)) };
     case 'concat': return join(frame, e.parts.map((p) => ({ value: evaluate(frame, p), span: p.span })), e.span);

@@ -1,10 +1,10 @@
 /** Which model of a program is meant, and its body after `with` and overrides from outside. */
-import type { Expr, Item, Model, Override, Statement } from '../../dsl/ast.js';
+import type { Expr, Model, Override, Statement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import type { Program } from '../../dsl/modules.js';
 import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
-import type { LoadedFile, Program } from './program.js';
 
 /** A string is a bare name: a value of an enum, a layer. */
 export type OverrideValue = number | boolean | string;
@@ -12,23 +12,24 @@ export type OverrideValue = number | boolean | string;
 export interface ChosenModel {
   readonly model: Model;
   readonly body: readonly Statement[];
-  /** Files whose names the body sees, those of derived models first, the base's last. */
-  readonly files: readonly LoadedFile[];
+  /** Paths of the files whose names the body sees, those of derived models first, the base's last. */
+  readonly files: readonly string[];
 }
 
-function modelsOf(file: LoadedFile): ReadonlyMap<string, { readonly model: Model; readonly from: LoadedFile }> {
-  const own = file.file.items.filter((i: Item) => i.kind === 'model').map((model) => [model.name.name, { model, from: file }] as const);
-  const used = [...file.imports].flatMap(([name, { item, from }]) => (item.kind === 'model' ? [[name, { model: item, from }] as const] : []));
-  return new Map([...used, ...own]);
+type Models = ReadonlyMap<string, { readonly model: Model; readonly path: string }>;
+
+function modelsOf(program: Program, path: string): Models {
+  const scope = program.scopes.get(path)!;
+  return new Map([...scope.values()].flatMap((d) => (d.item.kind === 'model' ? [[d.name, { model: d.item, path: d.path }] as const] : [])));
 }
 
 /** `name`, or the last model of the file. Mistakes are added to `diagnostics`. */
 export function selectModel(program: Program, name: string | undefined, overrides: Readonly<Record<string, OverrideValue>>, diagnostics: Diagnostic[]): ChosenModel | undefined {
-  const { main } = program;
-  const own = main.file.items.filter((i) => i.kind === 'model').map((m) => m.name.name);
-  const wanted = name ?? own.at(-1);
-  if (wanted === undefined) { diagnostics.push(messages.noModel(main.file.span)); return undefined; }
-  const chosen = resolve(main, wanted, main.file.span, diagnostics, []);
+  const main = program.files.get(program.entry);
+  if (main === undefined) return undefined;
+  const wanted = name ?? main.items.filter((i) => i.kind === 'model').at(-1)?.name.name;
+  if (wanted === undefined) { diagnostics.push(messages.noModel({ ...main.span, end: main.span.start })); return undefined; }
+  const chosen = resolve(program, program.entry, wanted, main.span, diagnostics, []);
   if (chosen === undefined) return undefined;
   const given = Object.entries(overrides).map(([key, value]) => overrideOf(key, value, chosen.model.name.span));
   return { ...chosen, body: applyOverrides(chosen.model.name.name, chosen.body, given, diagnostics) };
@@ -40,20 +41,20 @@ function overrideOf(name: string, value: OverrideValue, span: Span): Override {
   return { name: { name, span }, value: expr, span };
 }
 
-function resolve(file: LoadedFile, name: string, span: Span, diagnostics: Diagnostic[], seen: readonly Model[]): ChosenModel | undefined {
-  const models = modelsOf(file);
+function resolve(program: Program, path: string, name: string, span: Span, diagnostics: Diagnostic[], seen: readonly Model[]): ChosenModel | undefined {
+  const models = modelsOf(program, path);
   const found = models.get(name);
   if (found === undefined) {
     diagnostics.push(messages.unknownModel(name, [...models.keys()], suggest(name, models.keys()), span));
     return undefined;
   }
-  const { model, from } = found;
+  const { model } = found;
   if (seen.includes(model)) { diagnostics.push(messages.circularModel(name, model.name.span)); return undefined; }
-  if (model.base === undefined) return { model, body: model.body, files: [from] };
-  const base = resolve(from, model.base.name.name, model.base.name.span, diagnostics, [...seen, model]);
+  if (model.base === undefined) return { model, body: model.body, files: [found.path] };
+  const base = resolve(program, found.path, model.base.name.name, model.base.name.span, diagnostics, [...seen, model]);
   if (base === undefined) return undefined;
   const body = [...applyOverrides(model.base.name.name, base.body, model.base.overrides, diagnostics), ...model.body];
-  return { model, body, files: base.files.includes(from) ? base.files : [from, ...base.files] };
+  return { model, body, files: base.files.includes(found.path) ? base.files : [found.path, ...base.files] };
 }
 
 const replaceable: readonly Statement['kind'][] = ['dim', 'const', 'table', 'def'];

@@ -3,6 +3,8 @@
  * f32: activations, cache and accumulation are f32, weights are what the file stores.
  */
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import { parse } from '../../dsl/parse.js';
+import { print } from '../../dsl/print.js';
 import type { SourceFile } from '../../dsl/span.js';
 import { Config } from './config.js';
 import { type Importer, normDef, type Spec } from './family.js';
@@ -44,7 +46,14 @@ export function importHf(request: ImportRequest): { text?: string; diagnostics: 
   const stop = [...new Set([...inner.ids('eos_token_id'), ...outer.ids('eos_token_id'), ...generationStops(request.generation, diagnostics)])];
   inner.finish();
   if (diagnostics.some((d) => d.severity === 'error')) return { diagnostics };
-  return { text: writeSpec(spec, type, stop), diagnostics };
+  return { text: canonical(writeSpec(spec, type, stop)), diagnostics };
+}
+
+/** As `firn fmt` would write it. */
+function canonical(text: string): string {
+  const { file, diagnostics } = parse({ path: 'imported.firn', text });
+  if (file === undefined || diagnostics.length > 0) throw new Error(`import: wrote a spec that does not parse: ${diagnostics[0]?.message}\n${text}`);
+  return print(file);
 }
 
 function generationStops(file: SourceFile | undefined, diagnostics: Diagnostic[]): number[] {

@@ -8,6 +8,9 @@ import type { Scalar } from './kernel.js';
 import type { Packing } from './packing.js';
 import type { Program } from './kernel.js';
 
+/** Travels beside a plan: which tensors of a checkpoint its weights are. */
+export type { WeightSource, WeightSources } from './weight-sources.js';
+
 export const planVersion = 1;
 
 export interface Plan {

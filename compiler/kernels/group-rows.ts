@@ -7,7 +7,7 @@ import { int, type Program, type Scalar } from '../ir/kernel.js';
 import { ProgramBuilder, range } from './build.js';
 
 /** Views: ids i32 [pairs], spans i32 [experts, 2], rows i32 [pairs]. Ids outside 0 .. experts - 1 are in no list. */
-export function groupRows(name: string, pairs: Scalar, experts: number, stretch = 256): Program {
+export function groupRows(name: string, pairs: Scalar, experts: number, stretch: number): Program {
   const b = new ProgramBuilder(name);
   const ids = b.view('ids', 'i32', 'read', { pair: pairs });
   const spans = b.view('spans', 'i32', 'write', { expert: experts, part: 2 });

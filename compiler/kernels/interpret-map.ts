@@ -9,7 +9,7 @@ import { alignment, gatherElements } from './interpret-tables.js';
 
 type MapStatement = Extract<Statement, { op: 'map' }>;
 
-/** A node's elements, and how to compute them if they are not there from the start. */
+/** An operand, already in the order of the result's axes. */
 interface Value { readonly register: Register; readonly dtype: DType }
 
 export function compileMap(m: Machine, s: MapStatement): Action {

@@ -32,8 +32,8 @@ export function offsets(shape: Shape, strides: ReadonlyMap<string, number>): Int
 
 /** Where each element of `to` is found in a tile of shape `from` (aligned by name); undefined if at the same place. */
 export function alignment(from: Shape, to: Shape): Int32Array | undefined {
-  const table = offsets(to, stridesByName(from));
-  return volume(from) === volume(to) && table.every((v, i) => v === i) ? undefined : table;
+  const order = (shape: Shape): string => shape.filter((a) => a.size > 1).map((a) => a.name).join();
+  return order(from) === order(to) ? undefined : offsets(to, stridesByName(from));
 }
 
 /** out[i] = value[table[i]]. */

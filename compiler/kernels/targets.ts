@@ -25,17 +25,17 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
     case 'reference': return {
       ...common, panel: 0,
       sizes: { rows: few ? 1 : 32, lanes: 512, programs: 1, heads: 64 },
-      limits: { tile: 1 << 15, k: unlimited, keys: 64 },
+      limits: { tile: 1 << 15, k: unlimited, keys: 64, ids: 256 },
     };
     case 'cpu': case 'null': return {
       ...common, panel: 8,
       sizes: { rows: few ? 1 : 48, lanes: 128, programs: 8, heads: 8 },
-      limits: { tile: 1 << 15, k: unlimited, keys: 32 },
+      limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
       ...common, prologue: 'store', panel: 8,
       sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
-      limits: { tile: 1024, k: unlimited, keys: 16 },
+      limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
     };
   }
 }

@@ -185,7 +185,7 @@ class LevelScheduler {
     const spans = add(entry, { kind: 'value', name: `${name}.spans`, dtype: 'i32', axes: spansAxes });
     const rows = add(entry, { kind: 'value', name: `${name}.rows`, dtype: 'i32', axes: rowsAxes });
     this.lists.set(ids, { experts, spans: { tensor: spans, dtype: 'i32', axes: spansAxes }, rows: { tensor: rows, dtype: 'i32', axes: rowsAxes } });
-    const program = groupRows(`${entry.options.name}_${entry.kernels++}_group`, dimScalar(pairs), experts);
+    const program = groupRows(`${entry.options.name}_${entry.kernels++}_group`, dimScalar(pairs), experts, entry.options.schedule.limits.ids);
     const zero = dimScalar(0);
     this.steps.push(launch({ program, bindings: [level.stored.get(ids)!.tensor, spans, rows] }, { contraction: zero, flops: dimScalar(multiplyDims(pairs, experts * 4)), bytes: dimScalar(multiplyDims(pairs, experts * 8)) }));
   }

@@ -111,10 +111,23 @@ export function printExplanation(e: Explanation): string {
     lines.push('', `${place}: ${s.rows.length} launches, ${amounts(s.total)}${s.repeat === '' ? '' : ' per iteration'}`);
     for (const row of s.rows) {
       lines.push(`  ${row.kernel.padEnd(28)} ${columns(row)}`);
-      for (const f of row.fused) lines.push(`    ${f.what}${f.where === '' ? '' : `  ${f.where}`}`);
+      lines.push(...fusedLines(row.fused).map((line) => `    ${line}`));
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** One line per stretch of ops from one spec line and instance: `multiply, rsqrt layers[0].norm  norms.firn:7`. */
+function fusedLines(fused: ExplainRow['fused']): string[] {
+  const groups: { ops: string[]; place: string }[] = [];
+  for (const { what, where } of fused) {
+    const [op, ...label] = what.split(' ');
+    const place = [label.join(' '), where].filter((t) => t !== '').join('  ');
+    const last = groups[groups.length - 1];
+    if (last?.place === place) last.ops.push(op);
+    else groups.push({ ops: [op], place });
+  }
+  return groups.map((g) => `${g.ops.join(', ')} ${g.place}`.trimEnd());
 }
 
 function amounts(w: Work): string {

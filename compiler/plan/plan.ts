@@ -8,6 +8,7 @@
  */
 import type { Module } from '../ir/graph.js';
 import { planVersion, type Buffer, type Bundle, type Entry, type Plan, type Port, type Region } from '../ir/plan.js';
+import { dimScalar } from '../kernels/lower/lowering.js';
 import { packArena, type ArenaItem } from './arena.js';
 import { BufferLayout, LimitError } from './buffer-layout.js';
 import { entrySpots, portKey, regionOf, type DimMaxima, type EntrySpots } from './entry-places.js';
@@ -18,7 +19,6 @@ import { alignment } from './view-bytes.js';
 import { placeSteps, type Placement } from './place-entry.js';
 import { planHash } from './plan-hash.js';
 import { ConstantTables, layStates, layWeights, paramPackings, type Rows } from './tables.js';
-import { dimScalar } from './tensor-shape.js';
 import type { Loop } from './timeline.js';
 
 /**

@@ -19,9 +19,8 @@ describe('16-bit floats', () => {
       for (const [to, from, exponent, fraction] of [[toBf16, fromBf16, 0x7f80, 0x7f], [toF16, fromF16, 0x7c00, 0x3ff]] as const) {
         const wide = from(h);
         const isNaN_ = (h & exponent) === exponent && (h & fraction) !== 0;
-        expect(Number.isNaN(wide)).toBe(isNaN_);
-        if (isNaN_) expect(Number.isNaN(from(to(wide)))).toBe(true);
-        else if (to(wide) !== h) throw new Error(`${h} -> ${wide} -> ${to(wide)}`);
+        const survives = isNaN_ ? Number.isNaN(wide) && Number.isNaN(from(to(wide))) : to(wide) === h;
+        if (!survives) throw new Error(`${h} -> ${wide} -> ${to(wide)}`);
       }
     }
   });
@@ -66,7 +65,7 @@ describe('packing', () => {
       const bytes = Uint8Array.from({ length: e * n * k * (dtype === 'bf16' || dtype === 'f16' ? 2 : 4) }, () => random.below(256));
       const packed = packBytes(packing, axes, dtype, bytes);
       expect(packed.length).toBe(packedBytes(packing, axes, dtype));
-      expect(unpackBytes(packing, axes, dtype, packed)).toEqual(bytes);
+      expect(Buffer.compare(unpackBytes(packing, axes, dtype, packed), bytes)).toBe(0);
     }), { numRuns: 200 });
   });
 
@@ -99,7 +98,8 @@ describe('packing', () => {
       const scales = Uint16Array.from({ length: e * n * Math.ceil(k / group) }, () => random.below(65536));
       const packed = packInt4(packing, axes, { codes, scales });
       expect(packed.length).toBe(packedBytes(packing, axes, 'f32'));
-      expect(unpackInt4(packing, axes, packed)).toEqual({ codes, scales });
+      const back = unpackInt4(packing, axes, packed);
+      expect([Buffer.compare(back.codes, codes), Buffer.compare(Buffer.from(back.scales.buffer), Buffer.from(scales.buffer))]).toEqual([0, 0]);
       const [u32, u16] = [new Uint32Array(packed.buffer), new Uint16Array(packed.buffer)];
       for (let i = 0; i < 10; i++) {
         const at = [random.below(e), random.below(n), random.below(k)];

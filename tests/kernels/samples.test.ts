@@ -16,8 +16,8 @@ function run(sample: Sample, checked: boolean): Record<string, Uint8Array> {
   });
   interpretProgram(sample.program, sample.dims, Object.fromEntries(arenas.map(([name, , view]) => [name, view])), { checked });
   for (const [name, arena, view] of arenas) {
-    const outside = [...arena.subarray(0, margin), ...arena.subarray(margin + view.length)];
-    if (outside.some((b) => b !== 0xff)) throw new Error(`${sample.name}: stored outside view '${name}'`);
+    const touched = (bytes: Uint8Array): boolean => bytes.some((b) => b !== 0xff);
+    if (touched(arena.subarray(0, margin)) || touched(arena.subarray(margin + view.length))) throw new Error(`${sample.name}: stored outside view '${name}'`);
   }
   return Object.fromEntries(arenas.map(([name, , view]) => [name, view.slice()]));
 }
@@ -26,7 +26,8 @@ function prove(sample: Sample): void {
   expect(verifyProgram(sample.program)).toEqual([]);
   const once = run(sample, true);
   expectResult(sample, once);
-  expect(run(sample, false)).toEqual(once);
+  const twice = run(sample, false);
+  for (const name of Object.keys(once)) expect(Buffer.compare(once[name], twice[name])).toBe(0);
 }
 
 describe('every sample computes what its reference does, twice the same', () => {

@@ -15,7 +15,7 @@ const port = (name: string, shape: Scalar[]): Port => ({ name, region, dtype: 'i
 function planFor(tokens: number, blocks = 8, sequences = 4): Plan {
   const inputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows'].map((name) => port(name, []));
   const outputs = [port('logits', [dim('outputs'), int(vocabulary)]), port('next', [dim('outputs')]), port('seen', [int(2), dim('tokens')])];
-  const entry = (name: string, max: number): Entry => ({ name, dims: [{ name: 'tokens', max }, { name: 'outputs', max }, { name: 'sequences', max: sequences }, { name: 'blocks', max: blocks }], inputs, outputs, steps: [] });
+  const entry = (name: string, max: number): Entry => ({ name, dims: [{ name: 'tokens', max }, { name: 'outputs', max }, { name: 'sequences', max: sequences }, { name: 'blocks', max: blocks }, { name: 'context', max: blocks * block }], inputs, outputs, steps: [] });
   const dims = { tokens, outputs: tokens, sequences, blocks, slots: blocks * block * 2, pool: sequences };
   return {
     version: 1, model: 'toy', target: 'toy', hash: '', block, ranks: 1, groups: [], buffers: [], weights: [], states: [], constants: [], kernels: [], peakBytes: 0,

@@ -15,7 +15,7 @@ import { Checkpoint } from '../../runtime/checkpoint.js';
 import { initWeights } from '../../runtime/init-weights.js';
 import { loadWeights } from '../../runtime/load-weights.js';
 import type { StoredDType } from '../../runtime/safetensors.js';
-import { philox } from '../../runtime/random.js';
+import { fillNormal, fillUniform, fillWords } from '../../runtime/random.js';
 import { SafetensorsWriter } from '../../runtime/safetensors-writer.js';
 import { weightBlocks } from '../../runtime/weight-blocks.js';
 import { memoryExecutable, planOfWeights } from './memory-executable.js';
@@ -180,7 +180,29 @@ describe('seeded initialisation', () => {
 });
 
 it('Philox gives the published numbers', () => {
-  const out = new Uint32Array(4);
-  philox(out, 0, 0, 0, 0);
-  expect([...out]).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+  const out = new Uint32Array(8);
+  fillWords({ seed: 0, key: 0 }, 0, out);
+  expect([...out.subarray(0, 4)]).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
+  const next = new Uint32Array(4);
+  fillWords({ seed: 0, key: 0 }, 1, next);
+  expect(next).toEqual(out.subarray(4));
+});
+
+it('random numbers do not depend on where a fill begins', () => {
+  const stream = { seed: 5, key: 9 };
+  for (const fill of [fillUniform, fillNormal]) {
+    const whole = new Float32Array(20_000);
+    fill(stream, 0, whole);
+    for (const [start, count] of [[1, 7], [4099, 9000], [8191, 2], [16383, 3617]]) {
+      const part = new Float32Array(count);
+      fill(stream, start, part);
+      expect(part).toEqual(whole.subarray(start, start + count));
+    }
+  }
+});
+
+it('the largest normal number is the quantile of 1 - 1 / 131072', () => {
+  const values = new Float32Array(2_000_000);
+  fillNormal({ seed: 1, key: 2 }, 0, values);
+  expect(values.reduce((a, b) => Math.max(a, b))).toBeCloseTo(4.3249, 3);
 });

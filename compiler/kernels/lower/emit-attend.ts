@@ -59,7 +59,7 @@ function scoreShape(l: Lowering, node: Attend, region: Region): TileAxis[] {
 }
 
 /** v's own axes, whole. */
-function valueShape(l: Lowering, node: Attend): TileAxis[] {
+export function valueShape(l: Lowering, node: Attend): TileAxis[] {
   const [q, k, v] = [node.operands[0], node.operands[4], node.operands[5]].map((o) => l.type(o).axes.map((a) => a.name));
   const score = new Set([...q, ...k].filter((n) => !node.over.includes(n)));
   return l.type(node.operands[5]).axes.filter((a) => v.includes(a.name) && !score.has(a.name)).map((a) => ({ name: a.name, size: a.size as number }));

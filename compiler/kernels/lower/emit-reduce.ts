@@ -46,7 +46,10 @@ export function emitTop(l: Lowering, node: Node & { op: 'top' }, region: Region)
   const x = node.operands[0];
   const axis = l.type(x).axes.find((a) => a.name === node.axis)!;
   const index = indexOf(region, node.into);
-  if (index.kind !== 'range' || index.size !== node.k) throw new Error(`lowering '${b.name}': top needs its result axis '${node.into}' whole`);
+  if (index.kind !== 'range' || index.size !== node.k) {
+    const all = emit(l, node.results[0].id, withIndex(region, node.into, range(node.into, 0, node.k)));
+    return cut(l, all, node.into, node.k, index);
+  }
   if ((axis.size as number) > l.limits.tile) return topOfLongAxis(l, node, region, index.axis);
   const tile = spread(l, emit(l, x, withIndex(region, axis.name, whole(axis))), [{ name: axis.name, size: axis.size as number }]);
   const places = b.iota(axis.name, axis.size as number);

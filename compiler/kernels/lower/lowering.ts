@@ -36,8 +36,8 @@ export function dimScalar(d: Dim): Scalar {
     .reduce((sum, t) => plus(sum, t));
 }
 
-/** Sizes in elements: the longest axis held whole where it could be walked, the longest stretch of a `dot`, keys per step of attention. */
-export interface Limits { readonly tile: number; readonly k: number; readonly keys: number }
+/** Sizes in elements: the longest axis held whole where it could be walked, the longest stretch of a `dot`, keys per step of attention, ids per step of grouping. */
+export interface Limits { readonly tile: number; readonly k: number; readonly keys: number; readonly ids: number }
 
 export class Lowering {
   private memo: Map<string, Tile>[] = [new Map()];
@@ -82,11 +82,11 @@ export class Lowering {
     return view;
   }
 
-  load(value: ValueId, region: Region, name = `v${value}`): Tile {
+  load(value: ValueId, region: Region, name = `v${value}`, fill = 0): Tile {
     const stored = this.level.stored.get(value);
     if (!stored) throw new Error(`lowering '${this.builder.name}': %${value} has no memory to load from`);
     const view = this.viewOf(stored, 'read', name);
-    return this.builder.load(view, view.axes.map((a) => indexOf(region, a.name)), {});
+    return this.builder.load(view, view.axes.map((a) => indexOf(region, a.name)), { fill });
   }
 
   /** The element of a stored i32 value at a place, as a scalar. */

@@ -25,7 +25,8 @@ export function storeRoot(l: Lowering, root: ValueId, region: Region): void {
   const [, slot, entry] = node.operands;
   const view = l.viewOf(stored, 'write', 'cache_out');
   const at = l.scalarElement(slot, region, 'slot');
-  const place: Index = at ? { kind: 'point', at } : l.tileIndex(emit(l, slot, region));
+  // Rows past the launch's tokens have no slot: they must be dropped, not written to slot 0.
+  const place: Index = at ? { kind: 'point', at } : l.tileIndex(l.load(slot, region, 'slot', -1));
   const slots = view.axes.find((a) => !l.type(entry).axes.some((e) => e.name === a.name))!.name;
   const target = new Map(view.axes.map((a) => [a.name, a.name === slots ? place : indexOf(region, a.name)]));
   storeInto(l, entry, view, region, target);

@@ -1,5 +1,6 @@
 /** Which part of a root one program computes: per axis a place of its own, a stretch, or the whole axis. */
 import type { Axis, Node, ValueId } from '../../ir/graph.js';
+import { valueShape } from './emit-attend.js';
 import type { Lowering } from './lowering.js';
 import { domainOf } from './store.js';
 
@@ -93,11 +94,13 @@ export function tileRow(l: Lowering, root: ValueId): Tiling {
 /** One token per program; heads whose keys are shared together, up to `heads` of them. */
 export function tileAttention(l: Lowering, root: ValueId, sizes: TileSizes): Tiling {
   const attend = anchorsOf(l, root).find((n): n is Node & { op: 'attend' } => n.op === 'attend')!;
+  const values = new Set(valueShape(l, attend).map((a) => a.name));
   const keys = new Set(l.type(attend.operands[4]).axes.map((a) => a.name));
   const query = new Set(l.type(attend.operands[0]).axes.map((a) => a.name));
   const tiling = new Map<string, 'point' | 'whole' | number>();
   for (const axis of domainOf(l, root).axes) {
-    if (typeof axis.size !== 'number' || (keys.has(axis.name) && query.has(axis.name))) tiling.set(axis.name, 'point');
+    if (values.has(axis.name)) tiling.set(axis.name, 'whole');
+    else if (typeof axis.size !== 'number' || (keys.has(axis.name) && query.has(axis.name))) tiling.set(axis.name, 'point');
     else if (!query.has(axis.name)) tiling.set(axis.name, 'whole');
     else tiling.set(axis.name, axis.size <= sizes.heads ? 'whole' : sizes.heads);
   }

@@ -6,9 +6,9 @@ import { verifyModule } from '../../../compiler/ir/verify-graph.js';
 import { loadExample } from '../../support/load-program.js';
 
 function moduleOf(name: string): Module {
-  const { program, diagnostics } = loadExample(name);
+  const program = loadExample(name);
   const result = elaborate(program, { taps: true });
-  expect([...diagnostics, ...result.diagnostics]).toEqual([]);
+  expect([...program.diagnostics, ...result.diagnostics]).toEqual([]);
   return result.module!;
 }
 

@@ -1,0 +1,67 @@
+/**
+ * The WebGPU device: `wgslDevice(navigator.gpu)` in a browser, `nodeWgslDevice()` (node.ts) in Node. Nothing here knows
+ * which of the two it runs in.
+ */
+import { DeviceError, type Device } from '../device.js';
+import { WgslExecutable, type DeviceHealth } from './executable.js';
+
+export interface WgslOptions {
+  /** Keep to WebGPU's default limits even if the adapter offers larger buffers. */
+  readonly portable?: boolean;
+}
+
+/** What `gpu` would run on. `software`: a rasteriser on the CPU, such as llvmpipe or SwiftShader. */
+export interface AdapterSummary { readonly description: string; readonly software: boolean }
+
+export async function describeAdapter(gpu: GPU): Promise<AdapterSummary | undefined> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  return adapter ? summary(adapter) : undefined;
+}
+
+function summary(adapter: GPUAdapter): AdapterSummary {
+  const { description, vendor, architecture, device } = adapter.info;
+  const text = description || [vendor, architecture, device].filter((x) => x !== '').join(' ') || 'unknown adapter';
+  return { description: text, software: adapter.info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software/i.test(text) };
+}
+
+/**
+ * @throws DeviceError D20 if there is no adapter, D21 if it gives no device.
+ */
+export async function wgslDevice(gpu: GPU, options: WgslOptions = {}): Promise<Device> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new DeviceError('D20', 'WebGPU finds no adapter: this machine has no Vulkan (Metal, Direct3D 12) driver',
+      'on Debian 12: echo "deb http://deb.debian.org/debian bookworm-backports main" > /etc/apt/sources.list.d/backports.list && apt-get update && apt-get install -y -t bookworm-backports mesa-vulkan-drivers libvulkan1');
+  }
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ requiredLimits: options.portable ? {} : { maxBufferSize, maxStorageBufferBindingSize } });
+  } catch (error) {
+    throw new DeviceError('D21', `the adapter gives no device: ${(error as Error).message}`, 'update the graphics driver, or run on cpu');
+  }
+  const health = watch(device);
+  return {
+    name: 'wgsl',
+    description: `${summary(adapter).description} (WebGPU)`,
+    load: (bundle) => WgslExecutable.load(device, health, bundle),
+    close: async () => device.destroy(),
+  };
+}
+
+/** Collects what WebGPU reports outside of calls. */
+function watch(device: GPUDevice): DeviceHealth {
+  const errors: string[] = [];
+  let lost: string | undefined;
+  device.addEventListener('uncapturederror', (event) => {
+    event.preventDefault();
+    errors.push(event.error.message);
+  });
+  void device.lost.then((info) => { lost = `${info.reason}: ${info.message}`; });
+  return {
+    check() {
+      if (lost !== undefined) throw new DeviceError('D22', `the WebGPU device was lost (${lost})`, 'open the device and load the plan again');
+      if (errors.length > 0) throw new Error(`wgsl: WebGPU reports: ${errors.splice(0).join('\n')}`);
+    },
+  };
+}

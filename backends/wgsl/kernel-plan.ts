@@ -1,0 +1,204 @@
+/** Everything about a kernel that is decided before its text is written. */
+import { unionAxes } from '../../compiler/kernels/build-shapes.js';
+import type { Program, Tile, TileAxis, TileId } from '../../compiler/ir/kernel.js';
+import { ofAtom, type Affine } from './affine.js';
+import { axesKey, collectDefinitions, operandsOf, sizeOf, type Definitions, type OpStatement, type Placed } from './definitions.js';
+import { distribute, type Distribution } from './distribution.js';
+import { wgslType } from './functions.js';
+import { accumulatingDot, countUses, placeTiles, type Placement, type Placements } from './placement.js';
+import { allocateShared, type Allocation, type Request, type SharedArray } from './shared-memory.js';
+
+/** WebGPU's default maxComputeInvocationsPerWorkgroup and maxComputeWorkgroupStorageSize. */
+export const defaultLimits = { invocations: 256, workgroupBytes: 16384 } as const;
+
+/** How a dot is divided: elements of the result, and stretches of the summed axes, `parts` of which sum side by side. */
+export interface DotPlan {
+  readonly distribution: Distribution;
+  readonly parts: number;
+  /** Neighbours along the last summed axis that are handled together. */
+  readonly width: number;
+  readonly chunks: number;
+}
+
+/** How a running sum is divided: `parts` stretches of `length` per element of the other axes. */
+export interface CumulatePlan { readonly outer: Distribution; readonly parts: number; readonly length: number }
+
+export class KernelPlan {
+  readonly definitions: Definitions;
+  readonly invocations: number;
+  readonly lid: Affine;
+  private placements: Placements = { of: new Map(), optional: [] };
+  private readonly allocation: Allocation;
+  private readonly distributions = new Map<string, Distribution>();
+  private readonly uses: ReadonlyMap<TileId, number>;
+
+  constructor(readonly program: Program) {
+    this.definitions = collectDefinitions(program);
+    this.uses = countUses(this.definitions);
+    this.invocations = chooseInvocations(program, this.definitions);
+    this.lid = ofAtom({ text: 'lid', min: 0, max: Math.max(1, this.invocations - 1), level: 0 });
+    this.storageOrders();
+    this.allocation = this.fit();
+  }
+
+  placement(id: TileId): Placement {
+    return this.placements.of.get(id) ?? 'inline';
+  }
+
+  get arrays(): readonly SharedArray[] {
+    return this.allocation.arrays;
+  }
+
+  shared(key: string): SharedArray {
+    const array = this.allocation.of.get(key);
+    if (array === undefined) throw new Error(`wgsl: no workgroup array for ${key} of '${this.program.name}'`);
+    return array;
+  }
+
+  /** The same for every tile with these axes, in whatever order. */
+  distribution(shape: readonly TileAxis[]): Distribution {
+    const key = axesKey(shape);
+    const known = this.distributions.get(key) ?? distribute(shape, this.invocations);
+    this.distributions.set(key, known);
+    return known;
+  }
+
+  /** Kept tiles that evaluating `id` reads. */
+  reached(id: TileId, into = new Set<TileId>()): Set<TileId> {
+    if (into.has(id)) return into;
+    const d = this.definitions.of.get(id)!;
+    if (this.placement(id) !== 'inline' || d.carry) into.add(id);
+    else for (const operand of operandsOf(d.by.statement)) this.reached(operand, into);
+    return into;
+  }
+
+  readsRegisters(ids: readonly TileId[]): boolean {
+    return ids.some((id) => [...this.reached(id)].some((t) => this.placement(t) === 'register'));
+  }
+
+  /** Set if the statement is the one dot of a loop that adds to a carried tile. */
+  accumulates(s: OpStatement<'dot'>): boolean {
+    return this.placement(s.out.id) === 'accumulator';
+  }
+
+  /** The dot that adds to this carry and does nothing else with it. */
+  accumulator(loop: OpStatement<'for'>, index: number): OpStatement<'dot'> | undefined {
+    return accumulatingDot(loop, loop.carries[index], this.uses);
+  }
+
+  dot(s: OpStatement<'dot'>): DotPlan {
+    const [a, b] = [s.a, s.b].map((id) => this.definitions.of.get(id)!.tile.shape);
+    const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
+    const inner = over.at(-1)?.size ?? 1;
+    const width = [this.readsInt4(s) ? 8 : 2, 1].find((w) => inner % w === 0)!;
+    const chunks = sizeOf(over) / width;
+    const own = this.distribution(s.out.shape);
+    const parts = Math.min(Math.floor(this.invocations / own.threads), chunks);
+    return { distribution: own, parts: Math.max(1, parts), width, chunks };
+  }
+
+  private readsInt4(s: OpStatement<'dot'>): boolean {
+    return [s.a, s.b].some((id) => {
+      const { by } = this.definitions.of.get(id)!;
+      return this.placement(id) === 'inline' && by.statement.op === 'load' && this.viewOf(by.statement.view).packing.kind === 'int4';
+    });
+  }
+
+  private viewOf(name: string): Program['views'][number] {
+    return this.program.views.find((v) => v.name === name)!;
+  }
+
+  /** Invocations that share the reduction of one element of the result. */
+  reduceParts(s: OpStatement<'reduce'>): number {
+    const { axes } = this.distribution(this.definitions.of.get(s.value)!.tile.shape);
+    return axes.filter((x) => s.over.includes(x.name)).reduce((n, x) => n * x.threads, 1);
+  }
+
+  cumulate(s: OpStatement<'cumulate'>): CumulatePlan {
+    const outer = distribute(s.out.shape.filter((x) => x.name !== s.axis), this.invocations);
+    const { size } = s.out.shape.find((x) => x.name === s.axis)!;
+    const parts = Math.max(1, Math.min(Math.floor(this.invocations / outer.threads), Math.ceil(Math.sqrt(size))));
+    return { outer, parts, length: Math.ceil(size / parts) };
+  }
+
+  /** Axes in the order in which they are stored, so that neighbouring invocations store neighbours. */
+  private storageOrders(): void {
+    for (const { statement: s } of this.definitions.statements) {
+      if (s.op !== 'store') continue;
+      const value = this.definitions.of.get(s.value)!.tile.shape;
+      const names = s.at.flatMap((i) => (i.kind === 'range' ? [i.axis] : i.kind === 'tile' ? this.definitions.of.get(i.tile)!.tile.shape.map((a) => a.name) : []));
+      this.distribution([...new Set(names)].map((n) => value.find((a) => a.name === n)!));
+    }
+  }
+
+  /** Places tiles, giving up those in workgroup memory that are only there for speed until all fits. */
+  private fit(): Allocation {
+    const refused = new Set<TileId>();
+    for (;;) {
+      this.placements = placeTiles({ program: this.program, definitions: this.definitions, invocations: this.invocations, distribution: (shape) => this.distribution(shape), refused });
+      const allocation = allocateShared(this.requests());
+      if (allocation.bytes + 16 <= defaultLimits.workgroupBytes) return allocation;
+      const next = this.placements.optional.find((id) => !refused.has(id));
+      if (next === undefined) {
+        throw new Error(`wgsl: tile program '${this.program.name}' needs ${allocation.bytes} bytes of workgroup memory, a device has ${defaultLimits.workgroupBytes}; its tiles must be smaller`);
+      }
+      refused.add(next);
+    }
+  }
+
+  private requests(): Request[] {
+    const out: Request[] = [];
+    for (const [id, d] of this.definitions.of) {
+      if (this.placement(id) !== 'shared' || d.carry?.role === 'inside') continue;
+      const from = d.by.order;
+      const to = Math.max(this.lastUse(id), d.carry ? Math.max(d.by.last, this.lastUse(d.carry.carry.inside.id)) : from);
+      out.push({ key: `tile ${id}`, type: wgslType(d.tile.dtype), elements: sizeOf(d.tile.shape), from, to });
+    }
+    for (const placed of this.definitions.statements) out.push(...this.scratch(placed));
+    return out;
+  }
+
+  private scratch(placed: Placed): Request[] {
+    const s = placed.statement;
+    const request = (tile: Tile, elements: number, at: number): Request => ({ key: `scratch ${tile.id}`, type: wgslType(tile.dtype), elements, from: at, to: at });
+    if (s.op === 'reduce') return [request(s.out, sizeOf(s.out.shape) * this.reduceParts(s), placed.order)];
+    if (s.op === 'cumulate') return [request(s.out, sizeOf(s.out.shape) * this.cumulate(s).parts, placed.order)];
+    if (s.op === 'dot' && !this.accumulates(s) && this.dot(s).parts > 1) return [request(s.out, sizeOf(s.out.shape) * this.dot(s).parts, placed.order)];
+    if (s.op !== 'for') return [];
+    return s.carries.flatMap((c, i) => {
+      const dot = this.accumulator(s, i);
+      return dot && this.dot(dot).parts > 1 ? [request(c.out, sizeOf(c.out.shape) * this.dot(dot).parts, placed.last)] : [];
+    });
+  }
+
+  /** Order of the last statement during which the tile is read. */
+  private lastUse(id: TileId): number {
+    const d = this.definitions.of.get(id)!;
+    const home = d.carry?.role === 'inside' ? [...d.by.loops, d.by] : d.by.loops;
+    let last = d.by.order;
+    const readAt = (order: number, loops: readonly Placed[]): void => {
+      last = Math.max(last, order, ...loops.filter((l) => !home.includes(l)).map((l) => l.last));
+    };
+    for (const placed of this.definitions.statements) {
+      const s = placed.statement;
+      const reads = (t: TileId): boolean => this.reached(t).has(id);
+      if (operandsOf(s).some(reads)) readAt(s.op === 'for' ? placed.last : placed.order, placed.loops);
+      if (s.op === 'for' && s.carries.some((c) => reads(c.next))) readAt(placed.last, placed.loops);
+    }
+    return last;
+  }
+}
+
+/** The schedule's `threads`, else enough for the largest tile that is computed together. */
+function chooseInvocations(program: Program, definitions: Definitions): number {
+  const { threads } = program.schedule;
+  if (threads !== undefined) return Math.max(1, Math.min(defaultLimits.invocations, 2 ** Math.floor(Math.log2(threads))));
+  let most = 1;
+  for (const { statement: s } of definitions.statements) {
+    const shapeOf = (id: TileId): readonly TileAxis[] => definitions.of.get(id)!.tile.shape;
+    if (s.op === 'store') most = Math.max(most, sizeOf(shapeOf(s.value)));
+    if (s.op === 'reduce') most = Math.max(most, sizeOf(shapeOf(s.value)));
+    if (s.op === 'dot') most = Math.max(most, Math.ceil(sizeOf(unionAxes(shapeOf(s.a), shapeOf(s.b))) / 8));
+  }
+  return Math.min(defaultLimits.invocations, Math.max(32, 2 ** Math.ceil(Math.log2(most))));
+}

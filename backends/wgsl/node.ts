@@ -1,0 +1,30 @@
+/** WebGPU in Node, through the optional npm package `webgpu` (Dawn). */
+import { DeviceError, type Device } from '../device.js';
+import { wgslDevice, type WgslOptions } from './device.js';
+
+/**
+ * Must be referenced for as long as anything made from it: Dawn's instance dies with it, and the process with that.
+ */
+let instance: GPU | undefined;
+
+/**
+ * @throws DeviceError if the package or a Vulkan driver is missing.
+ */
+export async function nodeGpu(): Promise<GPU> {
+  if (instance !== undefined) return instance;
+  let dawn: { create(options: string[]): GPU; globals: object };
+  try {
+    const name = 'webgpu';
+    dawn = await import(name) as typeof dawn;
+  } catch (error) {
+    throw new DeviceError('D25', `the package 'webgpu' (Dawn for Node) cannot be loaded: ${(error as Error).message}`, 'npm install webgpu');
+  }
+  Object.assign(globalThis, dawn.globals);
+  instance = dawn.create([]);
+  return instance;
+}
+
+/** The WebGPU device of this machine. @throws DeviceError as `nodeGpu` and `wgslDevice` do. */
+export async function nodeWgslDevice(options: WgslOptions = {}): Promise<Device> {
+  return wgslDevice(await nodeGpu(), options);
+}

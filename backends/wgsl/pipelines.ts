@@ -1,0 +1,59 @@
+/** Compute pipelines of a plan's kernels: compiled once per way of binding, all at the same time. */
+import type { Program } from '../../compiler/ir/kernel.js';
+import type { KernelBindings } from './bindings.js';
+import { emitWgsl, type Shader } from './emit.js';
+
+export interface Pipeline {
+  readonly shader: Shader;
+  readonly gpu: GPUComputePipeline;
+  readonly views: GPUBindGroupLayout;
+  readonly parameters: GPUBindGroupLayout;
+}
+
+export class Pipelines {
+  private readonly known = new Map<string, Promise<Pipeline>>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  /** Starts compiling unless that has happened; failures name the kernel and where it comes from. */
+  get(program: Program, bindings: KernelBindings): Promise<Pipeline> {
+    const key = `${program.name} ${JSON.stringify(bindings)}`;
+    const pipeline = this.known.get(key) ?? this.compile(program, bindings);
+    this.known.set(key, pipeline);
+    return pipeline;
+  }
+
+  private async compile(program: Program, bindings: KernelBindings): Promise<Pipeline> {
+    const shader = emitWgsl(program, bindings);
+    const views = this.layout(storageTypes(bindings));
+    const parameters = this.layout(shader.offsets.length > 0 ? ['uniform', 'uniform'] : ['uniform']);
+    const module = this.device.createShaderModule({ label: program.name, code: shader.code });
+    try {
+      const gpu = await this.device.createComputePipelineAsync({
+        label: program.name, layout: this.device.createPipelineLayout({ bindGroupLayouts: [views, parameters] }), compute: { module, entryPoint: shader.entry },
+      });
+      return { shader, gpu, views, parameters };
+    } catch (error) {
+      const { messages } = await module.getCompilationInfo();
+      const details = messages.filter((m) => m.type === 'error').map((m) => `line ${m.lineNum}: ${m.message}\n  ${shader.code.split('\n')[m.lineNum - 1]?.trim() ?? ''}`);
+      const from = program.origin.map((o) => `${o.what} (${o.where})`).join(', ');
+      throw new Error(`wgsl: kernel '${program.name}'${from === '' ? '' : `, from ${from},`} does not compile: ${details.length > 0 ? details.join('\n') : (error as Error).message}`);
+    }
+  }
+
+  private layout(types: readonly GPUBufferBindingType[]): GPUBindGroupLayout {
+    const key = types.join();
+    const layout = this.layouts.get(key) ?? this.device.createBindGroupLayout({
+      entries: types.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
+    });
+    this.layouts.set(key, layout);
+    return layout;
+  }
+}
+
+function storageTypes(bindings: KernelBindings): GPUBufferBindingType[] {
+  const out: GPUBufferBindingType[] = [];
+  for (const v of bindings.views) out[v.binding] = v.access === 'read' ? 'read-only-storage' : 'storage';
+  return out;
+}

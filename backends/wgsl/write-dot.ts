@@ -1,0 +1,125 @@
+/**
+ * Writes dots. The invocations divide the elements of the result; if there are fewer elements than invocations, `parts`
+ * invocations sum side by side and their sums are added in order. Inside, `width` neighbours of the summed axis are
+ * handled together, so that packed words are read once and an int4 scale is multiplied once.
+ */
+import { unionAxes } from '../../compiler/kernels/build-shapes.js';
+import type { Tile, TileId } from '../../compiler/ir/kernel.js';
+import { add, affineText, constant, divide, flatten, ofAtom, offset, scale, unflatten, type Affine } from './affine.js';
+import { both, lessThan } from './conditions.js';
+import type { OpStatement } from './definitions.js';
+import { describe } from './describe.js';
+import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
+import type { DotPlan } from './kernel-plan.js';
+import { rolled, type KernelWriter, type OwnElement } from './kernel-writer.js';
+import type { Scope, Value } from './scope.js';
+
+type Dot = OpStatement<'dot'>;
+type Carry = OpStatement<'for'>['carries'][number];
+type Registers = Extract<Source, { kind: 'register' }>;
+
+export function writeDot(w: KernelWriter, s: Dot): void {
+  const plan = w.plan.dot(s);
+  const sums = w.plan.accumulates(s) ? w.source(s.acc!) as Registers : w.register(`sum${s.out.id}`, s.out);
+  w.root(describe(s), (scope) => sumUp(w, s, plan, scope, sums));
+  if (w.plan.accumulates(s)) w.define(s.out.id, sums);
+  else finish(w, s.out, s.acc, plan, sums);
+}
+
+/** The loop's dot adds straight to these sums. */
+export function startAccumulator(w: KernelWriter, c: Carry): void {
+  w.define(c.inside.id, w.register(`sum${c.out.id}`, c.inside));
+}
+
+export function finishAccumulator(w: KernelWriter, s: Dot, c: Carry): void {
+  finish(w, c.out, c.initial, w.plan.dot(s), w.source(c.inside.id) as Registers);
+}
+
+/** sums[slot] += this part's share of the products, for every slot. */
+function sumUp(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
+  if (!sums.unrolled) {
+    return w.eachOwn(s.out.shape, scope, false, (e) => eachChunk(w, s, plan, e.scope, (k, inner) => addProducts(w, s, sums, [e], k, inner)));
+  }
+  const elements: OwnElement[] = [];
+  w.eachOwn(s.out.shape, scope, true, (e) => elements.push(e));
+  eachChunk(w, s, plan, scope, (k, inner) => addProducts(w, s, sums, elements, k, inner));
+}
+
+/** Which of the invocations that share an element this is. */
+function partOf(w: KernelWriter, plan: DotPlan, scope: Scope): Affine {
+  if (plan.parts === 1) return constant(0);
+  return divide(w.plan.lid, plan.distribution.threads, scope.bind);
+}
+
+/** Calls `write` with the coordinates of each stretch of `width` neighbours, inside a loop over this part's stretches. */
+function eachChunk(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, write: (k: readonly Coordinates[], inner: Scope) => void): void {
+  const over = unionAxes(w.tile(s.a).shape, w.tile(s.b).shape).filter((x) => s.over.includes(x.name));
+  const stretch = (chunk: Affine, inner: Scope): Coordinates[] => {
+    const sizes = over.map((x, i) => (i === over.length - 1 ? x.size / plan.width : x.size));
+    const at = unflatten(chunk, sizes, inner.bind);
+    return Array.from({ length: plan.width }, (_, u) => new Map(over.map((x, i) => [x.name, i === over.length - 1 ? offset(scale(at[i], plan.width), u) : at[i]])));
+  };
+  const part = partOf(w, plan, scope);
+  if (plan.chunks === 1 && plan.parts === 1) return write(stretch(constant(0), scope), scope);
+  const name = scope.fresh('k');
+  const inner = scope.nested();
+  write(stretch(ofAtom({ text: name, min: 0, max: plan.chunks - 1, level: inner.level }), inner), inner);
+  scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${rolled(plan.chunks)}; ${name} += ${plan.parts})`, inner);
+}
+
+function addProducts(w: KernelWriter, s: Dot, sums: Registers, elements: readonly OwnElement[], k: readonly Coordinates[], scope: Scope): void {
+  for (const e of elements) {
+    const name = registerName(sums, e.own.slot);
+    const terms = k.map((along) => {
+      const at = new Map([...e.at, ...along]);
+      return { a: w.evaluator.factored(s.a, at, undefined, scope), b: w.evaluator.factored(s.b, at, undefined, scope) };
+    });
+    const factor = commonFactor(terms);
+    const product = ({ a, b }: { a: Factored; b: Factored }): string =>
+      factor === undefined ? `${whole(a)} * ${whole(b)}` : `${a.value.text} * ${b.value.text}`;
+    if (factor !== undefined) scope.line(`${name} += (${terms.map(product).join(' + ')}) * ${factor.text};`);
+    else for (const t of terms) scope.line(`${name} += ${product(t)};`);
+  }
+}
+
+const whole = (f: Factored): string => (f.scale === undefined ? f.value.text : `(${f.value.text} * ${f.scale.text})`);
+
+/** The one scale that all terms have, if exactly one operand is scaled. */
+function commonFactor(terms: readonly { readonly a: Factored; readonly b: Factored }[]): Value | undefined {
+  const scales = terms.map(({ a, b }) => (a.scale && b.scale ? undefined : a.scale ?? b.scale));
+  const first = scales[0];
+  return first !== undefined && scales.every((x) => x?.text === first.text) ? first : undefined;
+}
+
+/** Puts acc + the sum of all parts where the result is kept. */
+function finish(w: KernelWriter, out: Tile, acc: TileId | undefined, plan: DotPlan, sums: Registers): void {
+  const kept = w.declare(out.id);
+  const total = (e: OwnElement, sum: string): Value => {
+    const start = acc === undefined ? undefined : w.evaluator.value(acc, e.at, e.own, e.scope);
+    return { text: start === undefined || start.text === '0.0f' ? sum : `${start.text} + ${sum}`, level: e.scope.level };
+  };
+  if (plan.parts === 1) {
+    w.root('', (scope) => w.eachOwn(out.shape, scope, sums.unrolled, (e) => w.keep(kept, out.shape, e, total(e, registerName(sums, e.own.slot)))));
+    return;
+  }
+  const scratch = w.plan.shared(`scratch ${out.id}`);
+  const place = (at: Coordinates, part: Affine, scope: Scope): string =>
+    `${scratch.name}[${scope.index(add(scale(flatten(out.shape.map((a) => at.get(a.name)!), out.shape.map((a) => a.size)), plan.parts), part)).text}]`;
+  w.root('', (scope) => {
+    const part = partOf(w, plan, scope);
+    w.writes(scratch.name);
+    w.eachOwn(out.shape, scope, true, (e) => {
+      // Every invocation takes part here, not only those that own elements of the result.
+      const guards = out.shape.reduce((all, a) => both(all, lessThan(e.at.get(a.name)!, constant(a.size))), lessThan(part, constant(plan.parts)));
+      w.guarded(guards, scope, `${place(e.at, part, scope)} = ${registerName(sums, e.own.slot)};`);
+    });
+  });
+  w.root('', (scope) => {
+    w.reads(scratch.name);
+    w.eachOwn(out.shape, scope, true, (e) => {
+      const sum = Array.from({ length: plan.parts }, (_, p) => place(e.at, constant(p), e.scope)).join(' + ');
+      w.keep(kept, out.shape, e, total(e, plan.parts > 1 ? `(${sum})` : sum));
+    });
+  });
+}
+

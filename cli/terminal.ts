@@ -1,0 +1,51 @@
+/** Colours and a progress line, on stderr; nothing but plain lines where that is not a terminal. */
+const codes = { red: 31, yellow: 33, green: 32, dim: 2, bold: 1 } as const;
+
+export function color(name: keyof typeof codes, text: string): string {
+  const wanted = process.stderr.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+  return wanted ? `\u001b[${codes[name]}m${text}\u001b[0m` : text;
+}
+
+export function note(text: string): void {
+  process.stderr.write(`${color('dim', text)}\n`);
+}
+
+/** A line that is rewritten while work goes on, at most every 100 ms; on a pipe, a plain line every 10 s. */
+export class ProgressLine {
+  private last = performance.now();
+  private shown = false;
+
+  update(text: () => string): void {
+    const live = process.stderr.isTTY === true;
+    const now = performance.now();
+    if (now - this.last < (live ? 100 : 10_000)) return;
+    this.last = now;
+    process.stderr.write(live ? `\r\u001b[2K${text()}` : `${text()}\n`);
+    this.shown = live;
+  }
+
+  end(): void {
+    if (this.shown) process.stderr.write('\r\u001b[2K');
+    this.shown = false;
+  }
+}
+
+/** 1536 -> '1.5 KiB'. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+/** 1026408232448 -> '1,026,408,232,448'. */
+export function formatCount(n: number): string {
+  return String(n).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** Columns aligned with two spaces between; numbers (by `right`) to the right. */
+export function formatTable(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string {
+  const widths = rows[0].map((_, c) => Math.max(...rows.map((r) => r[c].length)));
+  return rows.map((r) => r.map((cell, c) => (right.has(c) ? cell.padStart(widths[c]) : cell.padEnd(widths[c]))).join('  ').trimEnd()).join('\n');
+}

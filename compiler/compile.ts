@@ -1,0 +1,107 @@
+/**
+ * The whole compiler on one screen.
+ *
+ *   spec text --load--> AST --elaborate--> Graph --passes--> Graph --schedule--> Kernels --plan--> Plan, verified
+ *
+ * Pure: no device, no file system (modules come through `load`). Mistakes of the user are diagnostics; what it throws is
+ * a bug. Same request, same bytes out.
+ */
+import { loadProgram, type ModuleLoader } from '../dsl/modules.js';
+import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
+import type { SourceFile } from '../dsl/span.js';
+import { elaborate, type ElaborateOptions } from './check/elaborate.js';
+import { countParameters, type ModelInfo } from './check/model-info.js';
+import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
+import type { DType } from './ir/dtype.js';
+import type { Module } from './ir/graph.js';
+import type { Bundle } from './ir/plan.js';
+import type { WeightSources } from './ir/weight-sources.js';
+import { scheduleFor, type Target } from './kernels/targets.js';
+import { storedDTypes } from './model/stored-dtypes.js';
+import { weightRules } from './model/weight-rules.js';
+import { resolveWeightSources } from './model/weight-sources.js';
+import { choosePackings } from './passes/choose-packings.js';
+import { quantize } from './passes/quantize.js';
+import { reassociate } from './passes/reassociate.js';
+import { sample } from './passes/sample.js';
+import { schedule } from './passes/schedule.js';
+import { simplify } from './passes/simplify.js';
+import type { EntryLaunches } from './plan/launches.js';
+import { buildPlan } from './plan/plan.js';
+import { printViolations, verifyPlan } from './plan/verify-plan.js';
+
+export interface CompileRequest extends SizeRequest {
+  readonly entry: SourceFile;
+  readonly load: ModuleLoader;
+  readonly target: Target;
+  /** The model of the file; its last one if not given. */
+  readonly model?: string;
+  readonly overrides?: ElaborateOptions['overrides'];
+  readonly precision?: 'f32' | 'bf16';
+  /** Which exports become outputs. */
+  readonly taps?: boolean | readonly string[];
+  /** Dtype of a tensor of the checkpoint that will be loaded; undefined if there is none of that name. */
+  readonly stored?: (name: string) => DType | undefined;
+  /** Called with every representation as it is made. */
+  readonly onPhase?: (phase: Phase, value: Module | readonly EntryLaunches[] | Bundle) => void;
+}
+export const phases = ['graph', 'passes', 'kernels', 'plan'] as const;
+export type Phase = (typeof phases)[number];
+
+export interface Checked {
+  /** Absent if there were errors. */
+  readonly module?: Module;
+  readonly info?: ModelInfo;
+  /** Where each weight is in a checkpoint; absent if the spec has no `weights` section. */
+  readonly sources?: WeightSources;
+  readonly parameters?: number;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Every file that was read, for code frames. */
+  readonly files: readonly SourceFile[];
+}
+/** `bundle` is absent if there were errors. */
+export interface Compiled extends Checked { readonly bundle?: Bundle }
+
+/** The front half: what `firn check` and `firn stats` need. */
+export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'model' | 'overrides' | 'precision' | 'taps' | 'stored'>): Checked {
+  const loaded = loadProgram(request.entry, request.load);
+  const { sources: files, diagnostics: syntax } = loaded;
+  if (hasErrors(syntax)) return { diagnostics: syntax, files };
+  const { module, info, diagnostics } = elaborate(loaded, {
+    model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
+    ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),
+    ...(request.stored ? { storage: storedDTypes(weightRules(loaded), request.stored) } : {}),
+  });
+  if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
+  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;
+  return {
+    module: quantize(module, info.quantize), info, files, parameters: countParameters(module),
+    ...(mapped ? { sources: mapped.sources } : {}), diagnostics: [...syntax, ...diagnostics, ...(mapped?.diagnostics ?? [])],
+  };
+}
+
+export function compile(request: CompileRequest): Compiled {
+  const seen = request.onPhase ?? (() => undefined);
+  const checked = checkSpec(request);
+  const { module: graph, info } = checked;
+  if (!graph || !info || hasErrors(checked.diagnostics)) return checked;
+  seen('graph', graph);
+  const module = passes(graph, info);
+  seen('passes', module);
+  const packings = choosePackings(module, scheduleFor(request.target, true).panel);
+  const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings }));
+  seen('kernels', entries);
+  const bundle = buildPlan(module, entries, planSizes.options(info, request));
+  const violations = verifyPlan(bundle);
+  if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
+  seen('plan', bundle);
+  return { ...checked, module, bundle };
+}
+
+/** Graph to graph, in order. */
+export function passes(graph: Module, info: ModelInfo): Module {
+  let module = simplify(graph, { inference: true });
+  module = sample(module);
+  module = reassociate(module, { tokens: 1, context: info.context, force: 'move' });
+  return simplify(module, { inference: true });
+}

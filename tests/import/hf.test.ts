@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { importHf } from '../../compiler/import/hf.js';
+import { parse } from '../../dsl/parse.js';
+import { int4Experts, kimiK2, llama, mixtral } from './configs.js';
+
+const read = (config: unknown, generation?: unknown): ReturnType<typeof importHf> => importHf({
+  config: { path: 'config.json', text: JSON.stringify(config, null, 1) },
+  ...(generation === undefined ? {} : { generation: { path: 'generation_config.json', text: JSON.stringify(generation) } }),
+});
+const textOf = (config: unknown, generation?: unknown): string => {
+  const { text, diagnostics } = read(config, generation);
+  expect(diagnostics).toEqual([]);
+  expect(parse({ path: 'imported.firn', text: text! }).diagnostics).toEqual([]);
+  return text!;
+};
+const problems = (config: unknown): string[] => read(config).diagnostics.map((d) => `${d.code} ${d.message}`);
+const without = <T extends object>(config: T, key: keyof T): Partial<T> => {
+  const rest = { ...config };
+  delete rest[key];
+  return rest;
+};
+
+describe('published configurations', () => {
+  it('Kimi K2', () => {
+    const text = textOf(kimiK2, { eos_token_id: [163586] });
+    expect(text).toContain('const freq    = yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1)');
+    expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128, freq: freq,');
+    expect(text).toContain('latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(192, 32, 1))');
+    expect(text).toContain('gate: sigmoid_gate(normalize: true, scale: 2.827))');
+    expect(text).toContain('stop [163585, 163586]');
+    expect(text).toContain('precision { activations: f32  cache: f32  accumulate: f32 }');
+    expect(text).not.toContain('quantize');
+  });
+  it('its int4 successor, whose latent norms keep their epsilon', () => {
+    const text = textOf({ ...kimiK2, rms_norm_eps: 1e-5, quantization_config: int4Experts });
+    expect(text).toContain('def norm      = rms(eps: 1e-5)');
+    expect(text).toContain('latent_norm: rms(eps: 1e-6)');
+    expect(text.match(/quantize .*/g)).toEqual(['quantize layers[*].ffn.experts.* to int4(group: 32, along: in)']);
+  });
+  it('the same inside a model that also sees', () => {
+    const text = textOf({ model_type: 'kimi_k25', text_config: { ...kimiK2, quantization_config: int4Experts }, vision_config: {} });
+    expect(text).toContain('"language_model.model.layers.{i}.mlp.experts.{e}.{p: gate|up|down}_proj.weight" -> layers[i].ffn.experts[e].{p}');
+    expect(text).toContain('ignore "vision_tower.*", "mm_projector.*"');
+  });
+  it('Mixtral, in both styles of RoPE fields', () => {
+    const text = textOf(mixtral);
+    expect(text).toContain('plain(base: 1000000, dims: 128)');
+    expect(textOf({ ...without(mixtral, 'rope_theta'), head_dim: null, rope_parameters: { rope_theta: 1000000.0, rope_type: 'default' } })).toBe(text);
+  });
+  it('Llama 3.1, in both styles of RoPE fields', () => {
+    const text = textOf(llama);
+    expect(text).toContain('llama3(base: 500000, dims: 128, factor: 8, low: 1, high: 4, original: 8192)');
+    expect(text).toContain('stop [128001, 128008, 128009]');
+    expect(textOf({ ...without(without(llama, 'rope_theta') as typeof llama, 'rope_scaling'), rope_parameters: { rope_theta: 500000.0, ...llama.rope_scaling } })).toBe(text);
+  });
+  it('a multi-token prediction layer is ignored by name', () => {
+    expect(textOf({ ...kimiK2, num_nextn_predict_layers: 1 })).toContain('ignore "model.layers.61.*"');
+  });
+});
+
+describe('what cannot be imported is said, all of it at once', () => {
+  it.each([
+    ['E0902', { ...kimiK2, model_type: 'perceiver' }, /no importer for the architecture 'perceiver'/],
+    ['E0903', without(kimiK2, 'rms_norm_eps'), /'rms_norm_eps' is missing/],
+    ['E0904', { ...kimiK2, hidden_size: '7168' }, /'hidden_size' should be a whole number of 0 or more, but is "7168"/],
+    ['E0905', { ...kimiK2, n_group: 8 }, /'n_group' is 8/],
+    ['E0905', { ...kimiK2, q_lora_rank: null }, /'q_lora_rank' is null/],
+    ['E0905', { ...kimiK2, rope_scaling: { ...kimiK2.rope_scaling, mscale: 0.707 } }, /'rope_scaling.mscale' is 0.707/],
+    ['E0905', { ...kimiK2, rope_scaling: { ...kimiK2.rope_scaling, type: 'longrope' } }, /'rope_scaling.type' is "longrope"/],
+    ['E0905', { ...mixtral, sliding_window: 4096 }, /'sliding_window' is 4096/],
+    ['E0905', { ...llama, tie_word_embeddings: true }, /'tie_word_embeddings' is true/],
+    ['E0905', { ...llama, hidden_act: 'gelu' }, /'hidden_act' is "gelu"/],
+    ['E0905', { ...kimiK2, quantization_config: { quant_method: 'fp8', fmt: 'e4m3' } }, /'quantization_config.quant_method' is "fp8"/],
+    ['E0905', { ...kimiK2, quantization_config: { ...int4Experts, ignore: ['re:(a+)+$'] } }, /this pattern is beyond/],
+    ['E0906', { ...mixtral, logit_scale: 0.5 }, /unknown key 'logit_scale'/],
+    ['E0906', { ...kimiK2, rope_scaling: { ...kimiK2.rope_scaling, ramp: 2 } }, /unknown key 'rope_scaling.ramp'/],
+  ])('%s', (code, config, message) => {
+    const found = problems(config);
+    expect(found.some((p) => p.startsWith(code) && message.test(p))).toBe(true);
+    expect(read(config).text).toBeUndefined();
+  });
+  it('E0901: text that is not JSON', () => {
+    expect(importHf({ config: { path: 'config.json', text: '{ "a": ' } }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
+    expect(importHf({ config: { path: 'config.json', text: '[1]' } }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
+  });
+  it('several at once, each at its place', () => {
+    const { diagnostics } = read({ ...kimiK2, n_group: 8, logit_scale: 2, hidden_size: -1 });
+    expect(diagnostics.map((d) => d.code).sort()).toEqual(['E0904', 'E0905', 'E0906']);
+    expect(new Set(diagnostics.map((d) => d.span.line)).size).toBe(3);
+  });
+});

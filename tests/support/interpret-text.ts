@@ -1,0 +1,36 @@
+/** Inputs and seeded parameters for interpreting small modules. */
+import type { Module } from '../../compiler/ir/graph.js';
+
+/** A small generator (mulberry32), in (-1, 1). */
+function generator(seed: number): () => number {
+  let a = seed >>> 0;
+  return () => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
+  };
+}
+
+/** Values by path, so that two modules with the same paths have the same parameters. */
+export function seededParams(module: Module, scale = 1): (param: number, iteration: number) => ArrayLike<number> {
+  return (param, iteration) => {
+    const { paths, type } = module.params[param];
+    const random = generator([...paths[iteration]].reduce((h, c) => Math.imul(h, 31) + c.charCodeAt(0), 7));
+    return Float64Array.from({ length: type.axes.reduce((n, a) => n * (a.size as number), 1) }, () => scale * random());
+  };
+}
+
+/** One sequence, its tokens from position `start` on, in blocks of 16. */
+export function launchInputs(tokens: readonly number[], start: number): { inputs: Record<string, readonly number[]>; dims: Record<string, number> } {
+  const n = tokens.length;
+  const blocks = Math.ceil((start + n) / 16);
+  const position = tokens.map((_, i) => start + i);
+  return {
+    inputs: {
+      tokens, position, sequence: tokens.map(() => 0), slot: position, blocks: Array.from({ length: blocks }, (_, i) => i), starts: [0, n],
+      rows: tokens.map((_, i) => i), temperature: [0], seed: [0],
+    },
+    dims: { tokens: n, outputs: n, sequences: 1, blocks, slots: blocks * 16, pool: 1 },
+  };
+}

@@ -64,13 +64,13 @@ export interface Compiled extends Checked { readonly bundle?: Bundle }
 
 /** The front half: what `firn check` and `firn stats` need. */
 export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'model' | 'overrides' | 'precision' | 'taps' | 'stored'>): Checked {
-  const program = loadProgram(request.entry, request.load);
-  const { sources: files, diagnostics: syntax } = program;
+  const loaded = loadProgram(request.entry, request.load);
+  const { sources: files, diagnostics: syntax } = loaded;
   if (hasErrors(syntax)) return { diagnostics: syntax, files };
-  const { module, info, diagnostics } = elaborate(program, {
+  const { module, info, diagnostics } = elaborate(loaded, {
     model: request.model, overrides: request.overrides, taps: request.taps, block: planSizes.block,
     ...(request.precision ? { precision: { activations: request.precision, cache: request.precision } } : {}),
-    ...(request.stored ? { storage: storedDTypes(weightRules(program), request.stored) } : {}),
+    ...(request.stored ? { storage: storedDTypes(weightRules(loaded), request.stored) } : {}),
   });
   if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
   const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;

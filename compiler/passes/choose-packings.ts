@@ -12,7 +12,7 @@ import type { Packing } from '../ir/packing.js';
 import { indexGraph, typeOf, axisNames, type GraphIndex } from '../ir/graph-index.js';
 import { lanesOf } from '../kernels/lower/tiling.js';
 
-export function choosePackings(module: Module, panel: number): Map<number, Packing> {
+export function choosePackings(module: Module, panel: number, int4: 'int4' | 'int4-mma' = 'int4'): Map<number, Packing> {
   const found = new Map<number, Packing>();
   visitGraph(module.graph, (index, node) => {
     if (node.op !== 'contract') return;
@@ -20,7 +20,7 @@ export function choosePackings(module: Module, panel: number): Map<number, Packi
       const param = parameterOf(index, node.operands[side]);
       if (!param) continue;
       const decl = module.params[param.node.param];
-      const packing = packingFor(index, node, side, param.names, decl, panel);
+      const packing = packingFor(index, node, side, param.names, decl, { panel, int4 });
       if (packing) found.set(param.node.param, packing);
     }
   });
@@ -50,7 +50,7 @@ function parameterOf(index: GraphIndex, value: ValueId): { node: Node & { op: 'p
   return inner && { node: inner.node, names: new Map([...inner.names].map(([outer, own]) => [outer === node.from ? node.to : outer, own])) };
 }
 
-function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, panel: number): Packing | undefined {
+function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, choice: { panel: number; int4: 'int4' | 'int4-mma' }): Packing | undefined {
   const mine = axisNames(typeOf(index, node.operands[side]));
   const other = axisNames(typeOf(index, node.operands[1 - side]));
   const lanes = lanesOf(node, mine, other);
@@ -60,6 +60,7 @@ function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 
   const outer = mine.filter((a) => a !== lanes && !node.over.includes(a)).map(own);
   const inOrder = (list: readonly string[]): string[] => decl.type.axes.map((a) => a.name).filter((n) => list.includes(n));
   const order = [...inOrder(outer), own(lanes), ...inOrder(over)];
+  if (decl.storage.kind === 'int4' && choice.int4 === 'int4-mma') return { kind: 'int4-mma', order, lanes: own(lanes), width: 16, group: decl.storage.group };
   if (decl.storage.kind === 'int4') return { kind: 'int4', order, lanes: own(lanes), width: 8, group: decl.storage.group };
-  return panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: panel };
+  return choice.panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: choice.panel };
 }

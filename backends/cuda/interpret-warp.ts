@@ -269,21 +269,23 @@ class Warp implements ValueContext {
     const [row0, column0] = [this.scalar(s.row), this.scalar(s.column)];
     const layout = this.layoutOf(s.out);
     const out = this.write(s.out);
-    const element = (row: number, column: number): number => {
+    const rowOf = (row: number, column: number): number => {
       const byte = start + sharedOffset(buffer, row, column * 2);
       this.memory.read(this.number, byte, 'generic');
-      return this.memory.half(byte);
+      return byte;
     };
     const perTile = s.side === 'left' ? 8 : 4;
     for (let tile = 0; tile < registerCount(layout) / perTile; tile++) {
       const [own] = placeOf(layout, tile * perTile, 0, this.at.warp);
-      for (let matrix = 0; matrix < perTile / 2; matrix++) for (let lane = 0; lane < 32; lane++) for (let half = 0; half < 2; half++) {
-        // Row g and words t of an 8 x 8 matrix; transposed, row and column change places.
-        const [g, t] = [lane >> 2, (lane & 3) * 2 + half];
-        const ownOffset = own + (s.side === 'left' ? (matrix & 1) * 8 : 0) + g;
-        const k = (s.side === 'left' ? matrix >> 1 : matrix) * 8 + t;
-        const value = s.transposed ? element(row0 + k, column0 + ownOffset) : element(row0 + ownOffset, column0 + k);
-        out[(tile * perTile + matrix * 2 + half) * 32 + lane] = value;
+      for (let matrix = 0; matrix < perTile / 2; matrix++) {
+        const first = own + (s.side === 'left' ? (matrix & 1) * 8 : 0);
+        const k = (s.side === 'left' ? matrix >> 1 : matrix) * 8;
+        const rows = Array.from({ length: 8 }, (_, i) => (s.transposed ? rowOf(row0 + k + i, column0 + first) : rowOf(row0 + first + i, column0 + k)));
+        for (let lane = 0; lane < 32; lane++) for (let half = 0; half < 2; half++) {
+          // A lane receives row g and words t of an 8 x 8 matrix; transposed, row and column change places.
+          const [g, t] = [lane >> 2, (lane & 3) * 2 + half];
+          out[(tile * perTile + matrix * 2 + half) * 32 + lane] = this.memory.half(s.transposed ? rows[t] + g * 2 : rows[g] + t * 2);
+        }
       }
     }
   }
@@ -302,8 +304,8 @@ class Warp implements ValueContext {
         const step = (s.step % 4) + i;
         const word = base + lane * 16 + step * 4;
         const scale = base + 512 + (Math.floor((step * 16) / s.group) * 16 + leftRow(e, lane)) * 2;
-        this.memory.read(this.number, word, 'generic');
-        this.memory.read(this.number, scale, 'generic');
+        if ((e & 1) === 0) this.memory.read(this.number, scale, 'generic');
+        if (e === 0) this.memory.read(this.number, word, 'generic');
         out[((tile * depth + i) * 8 + e) * 32 + lane] = decodeCode(this.memory.words[word >> 2], e, this.memory.halves[scale >> 1]);
       }
     }

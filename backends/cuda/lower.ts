@@ -12,6 +12,7 @@ import { productOf, type Dot, type Product } from './operands.js';
 import { consume, multistage, planRing, produce, producerWarps, type Loop, type Ring } from './pipeline.js';
 import { mmaSteps, wgmmaSteps } from './products.js';
 import { TileValues } from './values.js';
+import { wrapProducts } from './wrap-products.js';
 
 /** The number of the block in the launch, and how many there are. */
 export const blockIndex = variable('block_index');
@@ -19,7 +20,7 @@ export const blockCount = variable('block_count');
 
 /** Throws, naming the tile and why, for programs that have no form on tensor cores. */
 export function lowerProgram(given: Program, options: LowerOptions): Kernel {
-  const program = fuseAccumulators(given);
+  const program = wrapProducts(fuseAccumulators(given));
   const values = new TileValues(program);
   const loops = loopsOf(program.body);
   const products = new Map(loops.map((loop) => [loop, dotsOf(loop).map((dot) => productOf(values, dot))]));
@@ -40,7 +41,6 @@ function describe(program: Program, l: Lowering): Omit<Kernel, 'roles'> {
 
 function loopsOf(body: readonly TileStatement[]): Loop[] {
   return body.flatMap((s): Loop[] => {
-    if (s.op === 'dot') throw new Error(`lowering for CUDA: %${s.out.id} is a product outside of any loop`);
     if (s.op === 'for') return dotsOf(s).length > 0 ? [s] : loopsOf(s.body);
     return s.op === 'if' ? loopsOf(s.body) : [];
   });
@@ -62,7 +62,7 @@ function isDim(value: unknown): value is { kind: 'dim'; name: string } {
 
 /** Registers per thread by number of consumer warpgroups: together at most 64 Ki. A producer that gathers needs more. */
 const registerSplit: Readonly<Record<number, { box: readonly [number, number]; gather: readonly [number, number] }>> = {
-  1: { box: [56, 256], gather: [56, 256] }, 2: { box: [24, 240], gather: [40, 232] }, 3: { box: [32, 160], gather: [32, 160] },
+  1: { box: [56, 256], gather: [56, 256] }, 2: { box: [40, 232], gather: [40, 232] }, 3: { box: [32, 160], gather: [32, 160] },
 };
 
 function rolesOf(l: Lowering, body: BodyLowering, program: Program, rings: readonly Ring[]): Role[] {

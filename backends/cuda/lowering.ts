@@ -102,7 +102,7 @@ export class Lowering {
     const { load } = source;
     const width = buffer.swizzle === 0 ? buffer.rowBytes : buffer.swizzle;
     const contracted = source.tile.shape.find((a) => a.name !== source.own)!;
-    if (buffer.rows > 256 || contracted.size % 16 !== 0) throw this.values.error(load.out.id, `does not fit boxes of TMA (${buffer.rows} rows, ${contracted.size} summed)`);
+    if (buffer.rows > 256 || (contracted.size % 16 !== 0 && !coversAxis(this.values.view(load.view), load, contracted))) throw this.values.error(load.out.id, `does not fit boxes of TMA (${buffer.rows} rows, ${contracted.size} summed)`);
     const box = load.at.map((i) => (i.kind !== 'range' ? 1 : i.axis === source.column ? width / 2 : buffer.rows));
     const map = this.map(load.view, box, buffer.swizzle);
     const starts = load.at.map((i): Scalar => (i.kind === 'point' ? i.at : i.kind === 'range' ? i.start : { kind: 'int', value: 0 }));
@@ -149,6 +149,13 @@ export class Lowering {
     for (const s of at) visitScalar(s, (x) => { if (x.kind === 'var' && x.name === variable) found = true; });
     return found;
   }
+}
+
+/** Whether a load takes all of a view's axis along `axis`: then boxes that are wider read zeros. */
+function coversAxis(view: View, load: Load, axis: TileAxis): boolean {
+  const d = load.at.findIndex((i) => i.kind === 'range' && i.axis === axis.name);
+  const index = load.at[d];
+  return index?.kind === 'range' && constantOf(index.start) === 0 && constantOf(view.axes[d].extent) === axis.size;
 }
 
 /** start / by, where start is known to be a multiple. */

@@ -19,7 +19,7 @@ export interface Parsed {
 }
 
 /** Reports after this many broken statements are noise. */
-const mostErrors = 50;
+const mostErrors = 20;
 
 /** Parses a file. Never throws for bad text: it is in `diagnostics`. */
 export function parse(source: SourceFile): Parsed {

@@ -15,6 +15,8 @@ export type Doc =
   /** As many items on each line as fit. */
   | { readonly kind: 'fill'; readonly items: readonly Doc[] }
   | { readonly kind: 'choice'; readonly broken: Doc; readonly flat: Doc }
+  /** On one line, whatever its width. */
+  | { readonly kind: 'unbroken'; readonly doc: Doc }
   /** Does not count towards the width. */
   | { readonly kind: 'comment'; readonly text: string };
 
@@ -33,6 +35,7 @@ export const align = (...parts: readonly Doc[]): Doc => ({ kind: 'align', doc: c
 export const group = (...parts: readonly Doc[]): Doc => ({ kind: 'group', doc: concat(...parts) });
 export const limitedGroup = (limit: number, ...parts: readonly Doc[]): Doc => ({ kind: 'group', doc: concat(...parts), limit });
 export const choice = (broken: Doc, flat: Doc): Doc => ({ kind: 'choice', broken, flat });
+export const unbroken = (doc: Doc): Doc => ({ kind: 'unbroken', doc });
 export const comment = (text: string): Doc => ({ kind: 'comment', text });
 
 /** Items with `separator` behind all but the last, filled. */
@@ -100,6 +103,8 @@ function expand(d: Exclude<Doc, string | { kind: 'line' | 'group' | 'fill' | 'co
       return [{ indent: indent + nesting, flat, doc: d.doc }];
     case 'align':
       return [{ indent: column <= lastAlignment ? column : indent + 2 * nesting, flat, doc: d.doc }];
+    case 'unbroken':
+      return [{ indent, flat: true, doc: d.doc }];
     case 'choice':
       return [{ indent, flat, doc: flat ? d.flat : d.broken }];
   }

@@ -1,4 +1,4 @@
-/** Statements and sections to documents. Neighbouring `param`s, `dim`s and bindings line up at their `:` or `=`. */
+/** Statements and sections to documents. Neighbouring `param`s and bindings (`def`, `const`) line up at their `:` or `=`. */
 import type { IfStatement, Pattern, Selector, Statement, WeightRule } from './ast.js';
 import { align, concat, fill, type Doc } from './pretty.js';
 import { names, printBraces, printExpr, printLabelled, printLines, quote, withTrivia, type BlockTrivia } from './print-expressions.js';
@@ -18,7 +18,6 @@ function hasBlock(s: Statement): boolean {
 /** What stands before the column at which neighbours line up, and which kinds are neighbours. */
 function heading(s: Statement): { readonly family: string; readonly text: string } | undefined {
   if (s.kind === 'param') return { family: 'param', text: `param ${names(s.names)}` };
-  if (s.kind === 'dim') return { family: 'dim', text: `dim ${s.name.name}` };
   if (s.kind === 'def') return { family: 'binding', text: `def ${s.name.name}` };
   if (s.kind === 'const' && s.params.length === 0 && !s.type) return { family: 'binding', text: `const ${s.name.name}` };
   return undefined;
@@ -46,7 +45,7 @@ function printStatement(s: Statement, width: number): Doc {
   const head = heading(s)?.text.padEnd(width) ?? '';
   switch (s.kind) {
     case 'dim':
-      return concat(head, ' = ', s.like ? 'like ' : '', printExpr(s.value));
+      return concat(`dim ${s.name.name} = `, s.like ? 'like ' : '', printExpr(s.value));
     case 'const':
       if (head !== '') return concat(head, ' = ', printExpr(s.value));
       return concat('const ', s.name.name, s.params.length > 0 ? printParameters(s.params) : '', s.type ? ' : ' : '', s.type ? printTensorType(s.type) : '', ' = ', printExpr(s.value));

@@ -1,6 +1,6 @@
 /** Types of parameters and results to documents. */
 import type { Parameter, ResultType, TensorTypeExpr, Type } from './ast.js';
-import { align, concat, fill, join, type Doc } from './pretty.js';
+import { align, concat, fill, join, unbroken, type Doc } from './pretty.js';
 import { printExpr, printItems } from './print-expressions.js';
 
 export function printTensorType(t: TensorTypeExpr): Doc {
@@ -23,7 +23,8 @@ export function printParameters(params: readonly Parameter[]): Doc {
   return printItems(params, (p) => concat(p.name.name, p.type ? ': ' : '', p.type ? printType(p.type) : '', p.default ? ' = ' : '', p.default ? printExpr(p.default) : ''));
 }
 
+/** Never broken, so that a long header breaks among its parameters. */
 export function printResults(results: readonly ResultType[]): Doc {
   const docs = results.map((r) => concat(r.name ? `${r.name.name}: ` : '', printTensorType(r.type)));
-  return results.length === 1 && results[0].name === undefined ? docs[0] : concat('(', join(docs, ', '), ')');
+  return unbroken(results.length === 1 && results[0].name === undefined ? docs[0] : concat('(', join(docs, ', '), ')'));
 }

@@ -103,10 +103,6 @@ export function indexOutsideList(index: number, length: number, span: Span): Dia
   return error('E0223', `index ${index} of a list of ${length}`, span, { notes: [{ text: `indices run from 0 to ${length - 1}` }] });
 }
 
-export function rangeAlone(side: string, span: Span): Diagnostic {
-  return error('E0224', `\`${side} n\` stands inside brackets behind a tensor only: x[${side} n]`, span);
-}
-
 export function tupleCount(names: number, found: string, span: Span): Diagnostic {
   return error('E0225', `${names} names for ${found}`, span);
 }

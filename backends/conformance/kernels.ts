@@ -43,7 +43,7 @@ export function kernelCases(device: UseDevice, cases: readonly KernelCase[], tol
 }
 
 /** Read views become weights as they are packed, written ones state, so that the host sees every byte of both. */
-function kernelBundle({ program, dims, buffers }: KernelCase): Bundle {
+export function kernelBundle({ program, dims, buffers }: KernelCase): Bundle {
   type Model = Parameters<typeof buildPlan>[0];
   const params: Model['params'][number][] = [];
   const states: Model['states'][number][] = [];

@@ -3,6 +3,7 @@
  * other operand (`scalar`) is broadcast. *inner*: lanes are the summed axis. *sum*: plain loops, for what is too small.
  */
 import type { Statement, TileAxis, TileId, View } from '../../compiler/ir/kernel.js';
+import { contiguousAxes } from './axis-structure.js';
 import { denseStrides, type KernelContext } from './kernel-context.js';
 import { definitionOf } from './program-index.js';
 
@@ -35,6 +36,9 @@ export interface DotForm {
   readonly loops: readonly TileAxis[];
   readonly otherOver: readonly TileAxis[];
 }
+
+/** Places of the summed axis at a time: a block of weights, 16 lanes by this in f32, takes half of a 32 KiB cache. */
+export const stretch = 256;
 
 const float = new Set(['f32', 'bf16', 'f16']);
 /** Fewer lanes than this do not fill a vector. */
@@ -69,6 +73,8 @@ function packedView(k: KernelContext, load: Load, view: View): DirectView | unde
   const lanes = load.at[order[packing.order.indexOf(packing.lanes)]];
   if (lanes.kind !== 'range' || k.bounds(lanes.start).multiple % 8 !== 0 || lanes.size % 8 !== 0) return undefined;
   const along = load.at[order[order.length - 1]];
+  // Long sums are walked in stretches, which must hold whole groups.
+  if (packing.kind === 'int4' && stretch % packing.group !== 0) return undefined;
   if (packing.kind === 'int4' && (along.kind !== 'range' || k.bounds(along.start).multiple % packing.group !== 0 || along.size % packing.group !== 0)) return undefined;
   const strides = new Map<string, number>();
   let step = packing.kind === 'int4' ? packing.group * 4 + 16 : 8;
@@ -83,9 +89,9 @@ function packedView(k: KernelContext, load: Load, view: View): DirectView | unde
   return { kind: packing.kind, load, view, unit: lanes.axis, strides };
 }
 
-/** Axis that the operand is contiguous along as it is: a view's, or a laid out array's. */
+/** Axis that the operand is contiguous along: a view's, that of what it is computed from, or a laid out array's. */
 function unitOf(k: KernelContext, id: TileId): string | undefined {
-  if (k.placement(id) === 'inline') return directView(k, id)?.unit;
+  if (k.placement(id) === 'inline') return directView(k, id)?.unit ?? contiguousAxes(k, id)[0];
   const slot = k.slotIfKnown(id);
   return slot && [...slot.strides].find(([, s]) => s === 1)?.[0];
 }

@@ -4,7 +4,7 @@
  */
 import type { Statement, TileId } from '../../compiler/ir/kernel.js';
 import type { Placement } from './placement.js';
-import { definitionOf, sizeOf, type Carry, type ForStatement, type ProgramIndex } from './program-index.js';
+import { definitionOf, operandsOf, sizeOf, type Carry, type ForStatement, type ProgramIndex } from './program-index.js';
 
 export type SlotId = number;
 
@@ -67,4 +67,11 @@ function readsOf(id: TileId, elementwise: boolean, index: ProgramIndex, places: 
     const aligned = s.op === 'map' || (s.op === 'dot' && u.as === 'acc') || (s.op === 'for' && u.as === 'initial');
     return [{ statement: s, position: u.position, elementwise: elementwise && aligned }];
   });
+}
+
+/** Carried tiles that the value of `id` is computed from where it stands inline; `elementwise`: only at the same element. */
+export function carriedReads(id: TileId, index: ProgramIndex, places: ReadonlyMap<TileId, Placement>, elementwise = true): { readonly tile: TileId; readonly elementwise: boolean }[] {
+  const d = definitionOf(index, id);
+  if (places.get(id) !== 'inline') return d.role === 'inside' ? [{ tile: id, elementwise }] : [];
+  return operandsOf(d.statement).flatMap((o) => carriedReads(o.tile, index, places, elementwise && d.statement.op === 'map'));
 }

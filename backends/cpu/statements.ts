@@ -7,10 +7,10 @@ import { emitDot } from './dot.js';
 import { castText, cType, literal, type Value } from './expression.js';
 import { denseStrides, viewText, type KernelContext, type Slot } from './kernel-context.js';
 import { insideConditions, offsetAt, placeAccess, positionConditions, storedText, type LoadPlace } from './load-place.js';
-import { stridesOf } from './layout.js';
 import { emitNest, type NestAxis } from './nest.js';
+import { carriedReads } from './slots.js';
 import { only, type Coordinates, type Point } from './point.js';
-import type { Defining, ForStatement } from './program-index.js';
+import type { Carry, Defining, ForStatement } from './program-index.js';
 
 export function emitBody(k: KernelContext, body: readonly Statement[]): void {
   for (const s of body) emitStatement(k, s);
@@ -207,18 +207,26 @@ function emitFor(k: KernelContext, s: ForStatement): void {
   const { text } = k.variable(s.variable);
   k.block(`for (int64_t ${text} = ${k.text(s.lo)}; ${text} < ${k.text(s.hi)}; ${text} += ${s.step}) `, () => {
     emitBody(k, s.body);
-    const moved = s.carries.filter((c) => k.placement(c.next) === 'inline' || k.slot(c.next) !== k.slot(c.inside.id));
-    const carried = new Set(s.carries.map((c) => k.slot(c.inside.id)));
-    const held = moved.map((c) => {
-      const settled = k.placement(c.next) !== 'inline' && !carried.has(k.slot(c.next));
-      if (moved.length === 1 || settled) return () => copy(k, c.next, c.inside);
-      const temporary: Slot = { ...k.slot(c.inside.id), name: k.fresh('c'), ...stridesOf(slotAxes(k.slot(c.inside.id), c.inside.shape), false) };
-      declareArray(k, temporary);
-      fill(k, c.inside, temporary, [c.next], (point, at) => point.value(c.next, only(k, c.next, at)));
-      return () => fill(k, c.inside, k.slot(c.inside.id), [], (_, at) => ({ text: elementOf(temporary, at), dtype: c.inside.dtype }));
-    });
-    held.forEach((move) => move());
+    moveCarries(k, s.carries.filter((c) => k.placement(c.next) === 'inline' || k.slot(c.next) !== k.slot(c.inside.id)));
   });
+}
+
+/** Writes the next values over the old ones; a value that others still need, or that it needs elsewhere, waits in an array. */
+function moveCarries(k: KernelContext, carries: readonly Carry[]): void {
+  const { index, places } = k.decisions;
+  const waiting = [...carries];
+  const last: (() => void)[] = [];
+  while (waiting.length > 0) {
+    const reads = waiting.map((c) => carriedReads(c.next, index, places));
+    const free = waiting.findIndex((c, i) => reads.every((list, j) => list.every((r) => r.tile !== c.inside.id || (i === j && r.elementwise))));
+    const [c] = waiting.splice(Math.max(0, free), 1);
+    if (free >= 0) { copy(k, c.next, c.inside); continue; }
+    const held: Slot = { ...k.slot(c.inside.id), name: k.fresh('c') };
+    declareArray(k, held);
+    fill(k, c.inside, held, [c.next], (point, at) => point.value(c.next, only(k, c.next, at)));
+    last.push(() => fill(k, c.inside, k.slot(c.inside.id), [], (_, at) => ({ text: elementOf(held, at), dtype: c.inside.dtype })));
+  }
+  last.forEach((move) => move());
 }
 
 /** Evaluates tile `from` into the memory of `to`, which has the same axes. */

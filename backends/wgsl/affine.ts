@@ -5,7 +5,11 @@
  */
 
 /** An integer WGSL name or parenthesised expression, its range, and the nesting level where it becomes known. */
-export interface Atom { readonly text: string; readonly min: number; readonly max: number; readonly level: number }
+export interface Atom {
+  readonly text: string; readonly min: number; readonly max: number; readonly level: number;
+  /** Text of an index that the value is known to be less than, besides `max`. */
+  readonly below?: string;
+}
 export interface Affine { readonly terms: readonly { readonly atom: Atom; readonly factor: number }[]; readonly constant: number }
 /** Names the result of an operation that has no affine form. */
 export type Bind = (text: string, min: number, max: number, level: number) => Atom;
@@ -104,6 +108,12 @@ export function modulo(a: Affine, divisor: number, bind: Bind): Affine {
   const { rest } = splitBy(a, divisor);
   const { min, max } = rangeOf(rest);
   if (min >= 0 && max < divisor) return rest;
+  const common = rest.terms.reduce((g, t) => gcd(g, t.factor), divisor);
+  if (common > 1) {
+    // (g y + r) mod (g d) = g (y mod d) + r
+    const reduced = { terms: rest.terms.map((t) => ({ atom: t.atom, factor: t.factor / common })), constant: Math.floor(rest.constant / common) };
+    return offset(scale(modulo(reduced, divisor / common, bind), common), rest.constant - common * reduced.constant);
+  }
   const text = min >= 0 ? `${parenthesised(rest)} % ${divisor}`
     : Number.isInteger(Math.log2(divisor)) ? `${parenthesised(rest)} & ${divisor - 1}` : `floor_mod(${affineText(rest)}, ${divisor})`;
   return ofAtom(bind(text, 0, divisor - 1, levelOf(rest)));

@@ -14,6 +14,7 @@ export function lessThan(a: Affine, b: Affine): Conditions {
   const gap = rangeOf(subtract(b, a));
   if (gap.min > 0) return [];
   if (gap.max <= 0) return false;
+  if (a.constant <= 0 && a.terms.length === 1 && a.terms[0].factor === 1 && a.terms[0].atom.below === affineText(b)) return [];
   return [{ text: `${affineText(a)} < ${affineText(b)}`, level: Math.max(levelOf(a), levelOf(b)) }];
 }
 

@@ -3,7 +3,7 @@
  * (see `distribution.ts`), and what lives where is decided in `placement.ts`.
  */
 import type { Program, View } from '../../compiler/ir/kernel.js';
-import { affineText, constant, constantOf, divide, int32, modulo, multiply, ofAtom, parenthesised, rangeOf, type Affine } from './affine.js';
+import { affineText, constant, constantOf, divide, int32, modulo, multiply, ofAtom, parenthesised, rangeOf, type Affine, type Bind } from './affine.js';
 import { plainBindings, type KernelBindings } from './bindings.js';
 import { libraryNames, libraryText } from './functions.js';
 import { KernelPlan } from './kernel-plan.js';
@@ -74,17 +74,28 @@ function gridVariables(w: KernelWriter): string[] {
   const total = extents.reduce((a, b) => multiply(a, b, w.scope.bind), constant(1));
   const { max } = rangeOf(total);
   let rest: Affine = ofAtom({ text: 'program', min: 0, max: Math.max(0, Math.min(max, int32.max) - 1), level: 0 });
-  for (let i = extents.length - 1; i > 0; i--) {
-    const extent = extents[i];
-    const size = constantOf(extent);
-    const named = w.scope.bind;
-    w.variables.set(w.program.grid[i].name, size !== undefined ? modulo(rest, size, named)
-      : ofAtom(named(`${parenthesised(rest)} % ${parenthesised(extent)}`, 0, int32.max, 0)));
-    rest = size !== undefined ? divide(rest, size, named) : ofAtom(named(`${parenthesised(rest)} / ${parenthesised(extent)}`, 0, int32.max, 0));
+  for (let i = extents.length - 1; i >= 0; i--) {
+    const [own, outer] = i === 0 ? [rest, rest] : splitIndex(rest, extents[i], w.scope.bind);
+    w.variables.set(w.program.grid[i].name, bounded(own, extents[i]));
+    rest = outer;
   }
-  if (extents.length > 0) w.variables.set(w.program.grid[0].name, rest);
   if (constantOf(total) === undefined || max > maxWorkgroups) w.scope.line(`if (program >= ${affineText(total)}) { return; }`);
   return lines;
+}
+
+/** index mod extent and index / extent. */
+function splitIndex(index: Affine, extent: Affine, bind: Bind): [Affine, Affine] {
+  const size = constantOf(extent);
+  if (size !== undefined) return [modulo(index, size, bind), divide(index, size, bind)];
+  const [a, b] = [parenthesised(index), parenthesised(extent)];
+  return [ofAtom(bind(`${a} % ${b}`, 0, int32.max, 0)), ofAtom(bind(`${a} / ${b}`, 0, int32.max, 0))];
+}
+
+/** A grid index with what is known of it: workgroups beyond the grid have returned. */
+function bounded(index: Affine, extent: Affine): Affine {
+  if (index.terms.length !== 1 || index.terms[0].factor !== 1 || index.constant !== 0) return index;
+  const { atom } = index.terms[0];
+  return ofAtom({ ...atom, max: Math.min(atom.max, rangeOf(extent).max - 1), below: affineText(extent) });
 }
 
 function header(program: Program, plan: KernelPlan): string[] {

@@ -176,7 +176,7 @@ export class Evaluator {
     };
     if (access.view.packing.kind === 'int4' && tile.dtype === 'f32' && fill === 0) {
       const { code, scale: factor } = readInt4(access, places, scope);
-      return { value: guard(code, '0.0f'), scale: factor };
+      return { value: code, scale: inside.length === 0 ? factor : named(scope, guard(factor, '0.0f'), 's') };
     }
     const raw = stable(readElement(access, places, scope));
     const rounded = access.view.packing.kind === 'int4' ? { text: castText(raw.text, 'f32', tile.dtype), level: raw.level } : raw;

@@ -60,7 +60,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   const frame = modelFrame(run, program, model);
   execute(frame, model.body);
   const outputs = attempt(run, () => readOutputs(frame, model.model, sections, taps));
-  const info = attempt(run, () => readInfo(frame, model.model, sections));
+  const info = attempt(run, () => readInfo(frame, model, sections));
   if (!failed(run)) taps.check(run, run.exported, model.model.name.span);
   const quantize = failed(run) ? [] : finishQuantize(run, run.quantize, run.params.flatMap((p) => p.paths));
   if (outputs === undefined || info === undefined || failed(run)) return { diagnostics };
@@ -84,7 +84,7 @@ function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Dia
 
 function modelFrame(run: Elaboration, program: Program, model: ChosenModel): Frame {
   const { name, span } = { name: model.model.name.name, span: model.model.name.span };
-  const instance: Instance = { path: '', site: '', owner: run, claimed: new Map(), members: new Map(), name, span };
+  const instance: Instance = { path: '', site: '', owner: run, iteration: false, claimed: new Map(), members: new Map(), name, span };
   const graph = new GraphScope(name, { params: run.params, states: run.states });
   const root = new Scope(undefined, 'file');
   const frame: Frame = { run, scope: root, instance, graph, depth: 0, wide: false };
@@ -146,9 +146,9 @@ function exportNamed(frame: Frame, sections: Sections): void {
   }
 }
 
-function readInfo(frame: Frame, model: Model, sections: Sections): Omit<ModelInfo, 'quantize'> {
+function readInfo(frame: Frame, { model, body }: ChosenModel, sections: Sections): Omit<ModelInfo, 'quantize'> {
   const dims = new Map<string, number>();
-  for (const s of model.body) {
+  for (const s of body) {
     const value = s.kind === 'dim' ? frame.scope.find(s.name.name) : undefined;
     if (value?.kind === 'axis' && typeof value.size === 'number' && s.kind === 'dim') dims.set(s.name.name, value.size);
   }

@@ -37,7 +37,7 @@ export function evaluate(frame: Frame, e: Expr, label?: Label): Value {
     case 'call': return evaluateCall(frame, e, label);
     case 'member': return evaluateMember(frame, e);
     case 'index': return evaluateIndex(frame, e);
-    case 'range': return fail(messages.rangeAlone(e.side, e.span));
+    case 'range': throw new Error('elaborate: a range outside an index');
     case 'list': return list(e.items.map((i) => evaluate(frame, i)));
     case 'tuple': return { kind: 'tuple', items: e.items.map((i) => evaluate(frame, i)) };
     case 'concat': return join(frame, e.parts.map((p) => ({ value: evaluate(frame, p), span: p.span })), e.span);
@@ -121,7 +121,9 @@ function evaluateMember(frame: Frame, e: Extract<Expr, { kind: 'member' }>): Val
   const path = memberPath(e);
   const root = frame.scope.find(path[0]);
   if (root?.kind === 'score-side' && path.length === 2) return scoreMember(root.side, path[1], e.span);
+  // An iteration sees the instances around its repeat.
   let at: Instance = frame.instance;
+  while (at.iteration && at.parent !== undefined && !at.members.has(path[0])) at = at.parent;
   for (const [i, name] of path.entries()) {
     const member = at.members.get(name);
     if (member === undefined) fail(messages.unknownMember(path.slice(0, i).join('.'), name, suggest(name, [...at.members.keys()]), e.span));

@@ -77,10 +77,10 @@ export interface Int4Location<T> {
   readonly scale: T;
 }
 
-/** `extents` and `index` in `packing.order` = [.., lanes, along]. */
+/** `extents` and `index` in `packing.order` = [.., lanes, .., along]. */
 export function int4Location<T>(m: Arithmetic<T>, packing: Int4Packing, extents: readonly T[], index: readonly T[]): Int4Location<T> {
   const { width, group } = packing;
-  const lanes = extents.length - 2;
+  const lanes = packing.order.indexOf(packing.lanes);
   const along = extents.length - 1;
   const length = int4BlockLength(packing);
   const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, length) : e));
@@ -127,8 +127,9 @@ export function checkPacking(packing: Packing): void {
     if (packing.order.at(-1) === packing.lanes) fail('lanes must not be the last axis');
     return;
   }
-  if (packing.order.at(-2) !== packing.lanes) fail(`order must end in [lanes, along], lanes is '${packing.lanes}'`);
+  if (packing.order.at(-1) === packing.lanes) fail('the grouped axis must be the last, not the lanes');
   if (packing.kind === 'int4-mma') {
+    if (packing.order.at(-2) !== packing.lanes) fail(`order must end in [lanes, along], lanes is '${packing.lanes}'`);
     if (![16, 32, 64].includes(packing.group)) fail(`group ${packing.group} is not 16, 32 or 64`);
     return;
   }
@@ -148,9 +149,9 @@ export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype:
       return product(padded) * dtypeBytes(dtype);
     }
     case 'int4': case 'int4-mma': {
-      const along = Math.ceil(extents[extents.length - 1] / int4BlockLength(packing));
-      const lanes = Math.ceil(extents[extents.length - 2] / packing.width);
-      return product(extents.slice(0, -2)) * lanes * along * int4BlockBytes(packing);
+      const length = int4BlockLength(packing);
+      const blocks = extents.map((e, i) => (i === extents.length - 1 ? Math.ceil(e / length) : packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) : e));
+      return product(blocks) * int4BlockBytes(packing);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Contractions. Products are summed in f64 and rounded once, which no summation order of a target can be further from. */
 import type { Operation } from '../graph.js';
-import { offsetsOf, strideOf, stridesOf, visit, type Extent, type Tensor } from './tensor.js';
+import { offsetsOf, strideOf, stridesOf, visit, type Data, type Extent, type Tensor } from './tensor.js';
 
 /** One inner sum: operand offsets in pairs (outer part), then a strided run. */
 interface Inner { readonly a: Int32Array; readonly b: Int32Array; readonly count: number; readonly stepA: number; readonly stepB: number }
@@ -32,9 +32,16 @@ export function contract(op: Extract<Operation, { op: 'contract' }>, operands: r
   const over = overExtents(op, operands);
   if (op.select !== undefined) { contractSelected(op.select.axis, a, b, ids, over, out); return; }
   const inner = innerSum(over, stridesOf(a, over), stridesOf(b, over));
+  const isProduct = inner.a.length === 1 && inner.count === 1;
   visit(out.axes, [stridesOf(out, out.axes), stridesOf(a, out.axes), stridesOf(b, out.axes)], ([o, x, y], count, [so, sx, sy]) => {
-    for (let i = 0; i < count; i++) out.data[o + i * so] = sum(inner, a.data, x + i * sx, b.data, y + i * sy);
+    if (isProduct) products(out.data, o, so, a.data, x, sx, b.data, y, sy, count);
+    else for (let i = 0; i < count; i++) out.data[o + i * so] = sum(inner, a.data, x + i * sx, b.data, y + i * sy);
   });
+}
+
+/** Nothing to sum: an outer product, `count` elements of it. */
+function products(out: Data, o: number, so: number, a: Data, x: number, sx: number, b: Data, y: number, sy: number, count: number): void {
+  for (let i = 0; i < count; i++) { out[o] = a[x] * b[y]; o += so; x += sx; y += sy; }
 }
 
 /** Ids outside the extent contribute 0. The axes of ids that are summed over are the outer part of the sum. */

@@ -46,8 +46,9 @@ function compute(l: Lowering, node: Node, region: Region): Tile {
     case 'stop_gradient': case 'straight_through': return emit(l, node.operands[0], region);
     case 'iota': {
       const index = indexOf(region, node.axis);
-      if (index.kind === 'point') return b.scalar(index.at);
-      if (index.kind === 'range') return b.iota(index.axis, index.size, index.start);
+      const { dtype } = node.results[0].type;
+      if (index.kind === 'point') return b.cast(dtype, b.scalar(index.at));
+      if (index.kind === 'range') return b.cast(dtype, b.iota(index.axis, index.size, index.start));
       throw new Error(`lowering '${b.name}': iota over an index tile`);
     }
     case 'solve_lower': return emitSolve(l, node, region);

@@ -51,6 +51,7 @@ export interface ParamDecl {
   readonly shard?: readonly { readonly axis: string; readonly group: string; readonly count: number }[];
   readonly span?: Span;
 }
+/** `log_uniform` is the logarithm of a sample of uniform(low, high). */
 export type Init =
   | { readonly kind: 'normal'; readonly deviation: number }
   | { readonly kind: 'uniform'; readonly low: number; readonly high: number }

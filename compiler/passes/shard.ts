@@ -32,6 +32,7 @@ const dividers: Readonly<Record<string, { readonly takes: (set: AxisSet) => bool
 
 /** Throws FirnError, with everything that does not divide, if the model cannot be cut as the mesh says. */
 export function shard(module: Module, options: ShardOptions): Module {
+  for (const [group, count] of Object.entries(options.mesh)) if (!Number.isInteger(count) || count < 1) throw new Error(`shard: ${count} parts on the mesh axis '${group}'`);
   const groups = Object.entries(options.mesh).filter(([, count]) => count > 1);
   if (groups.length === 0) return module;
   const sets = new AxisSets(module);
@@ -42,9 +43,15 @@ export function shard(module: Module, options: ShardOptions): Module {
     if (divider === undefined) { diagnostics.push(messages.meshAxisNotSupported(group, Object.keys(dividers), options.spanOf(group))); continue; }
     const chosen = chooseSets(sets.all().filter(divider.takes), module);
     if (chosen.length === 0) diagnostics.push(messages.nothingToDivide(group, count, divider.what, options.spanOf(group)));
-    for (const set of chosen) cut.set(set, group);
+    for (const set of chosen) {
+      cut.set(set, group);
+      const [param, axis] = [...set.params].sort(([a], [b]) => a - b)[0];
+      const { paths, type } = module.params[param];
+      const size = type.axes.find((a) => a.name === axis)!.size as number;
+      if (size % count !== 0) diagnostics.push(messages.rankPartsDoNotDivide(axis, size, paths[0], group, count, options.spanOf(group)));
+    }
   }
-  const params = module.params.map((decl, i) => divided(decl, i, cut, options, diagnostics));
+  const params = module.params.map((decl, i) => divided(decl, partsOf(i, cut, options.mesh), options, diagnostics));
   if (diagnostics.length > 0) throw new FirnError(diagnostics);
   return distribute({ ...module, params }, module.graph, {
     mesh: options.mesh, groups: groups.map(([group]) => group),
@@ -63,9 +70,14 @@ function chooseSets(candidates: readonly AxisSet[], module: Module): AxisSet[] {
   });
 }
 
-/** One rank's part of a parameter. What does not divide is added to `diagnostics`. */
-function divided(decl: ParamDecl, param: number, cut: ReadonlyMap<AxisSet, string>, { mesh, spanOf }: ShardOptions, diagnostics: Diagnostic[]): ParamDecl {
-  const parts = [...cut].flatMap(([set, group]) => (set.params.has(param) ? [{ axis: set.params.get(param)!, group, count: mesh[group] }] : []));
+type Part = NonNullable<ParamDecl['shard']>[number];
+
+function partsOf(param: number, cut: ReadonlyMap<AxisSet, string>, mesh: Mesh): Part[] {
+  return [...cut].flatMap(([set, group]) => (set.params.has(param) ? [{ axis: set.params.get(param)!, group, count: mesh[group] }] : []));
+}
+
+/** One rank's part of a parameter. Groups that share a scale and would be cut are added to `diagnostics`. */
+function divided(decl: ParamDecl, parts: readonly Part[], { spanOf }: ShardOptions, diagnostics: Diagnostic[]): ParamDecl {
   if (parts.length === 0) return decl;
   const axes = decl.type.axes.map((a): Axis => {
     const part = parts.find((p) => p.axis === a.name);
@@ -73,10 +85,9 @@ function divided(decl: ParamDecl, param: number, cut: ReadonlyMap<AxisSet, strin
   });
   for (const { axis, group, count } of parts) {
     const part = axes.find((a) => a.name === axis)!.size as number;
-    const [path] = decl.paths;
-    if (!Number.isInteger(part)) diagnostics.push(messages.rankPartsDoNotDivide(axis, part * count, path, group, count, spanOf(group)));
-    else if (decl.storage.kind === 'int4' && decl.storage.along === axis && part % decl.storage.group !== 0) {
-      diagnostics.push(messages.rankPartsCutGroups(axis, part, path, group, count, decl.storage.group, spanOf(group)));
+    const { storage } = decl;
+    if (Number.isInteger(part) && storage.kind === 'int4' && storage.along === axis && part % storage.group !== 0) {
+      diagnostics.push(messages.rankPartsCutGroups(axis, part, decl.paths[0], group, count, storage.group, spanOf(group)));
     }
   }
   return { ...decl, type: { ...decl.type, axes }, shard: parts };

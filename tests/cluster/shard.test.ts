@@ -38,8 +38,8 @@ function differenceOnRanks(module: Module, mesh: Mesh, tokens: readonly number[]
       const ranks = interpretRanks([parts], rankBindings(parts, mesh, bindings).map((b, r) => ({ ...b, states: (s: number, n: number) => each[r]?.[s][n] })));
       whole = one.states;
       each = ranks.map((r) => r.states);
-      const expected = one.outputs.logits.data;
-      const largest = expected.reduce((m: number, x: number) => Math.max(m, Math.abs(x)), 0);
+      const expected = Array.from(one.outputs.logits.data);
+      const largest = expected.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
       for (const { outputs } of ranks) outputs.logits.data.forEach((x, i) => { worst = Math.max(worst, Math.abs(x - expected[i]) / largest); });
       at += run.length;
     }

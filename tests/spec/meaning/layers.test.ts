@@ -61,6 +61,22 @@ layer routed(x: [.., d], experts: dim, active: dim) -> [.., d] {
     });
   });
 
+  test('choices that do the same are weighted together', () => {
+    const items = `layer routed(x: [.., d], experts: dim, active: dim) -> [.., d] {
+  param score : [experts, d]
+  s = score @ x
+  ids = top(active, of: s, over: experts)
+  return route(x, ids, s[experts: ids]) over experts as e { 3 * x }
+}`;
+    const { logits, param, x } = run(model('logits = mix = routed(x, experts: 5, active: 2)', items));
+    const score = param('mix.score');
+    expectClose(logits, (t, k) => {
+      const scores = Array.from({ length: 5 }, (_, e) => Array.from({ length: hidden }, (_, i) => score[e * hidden + i] * x(t, i)).reduce((a, c) => a + c, 0));
+      const [first, second] = [...scores].sort((a, b) => b - a);
+      return 3 * x(t, k) * (first + second);
+    });
+  });
+
   test('a layer binds its own dims, so one layer runs at several widths', () => {
     const items = 'layer ffn(x: [.., d], width: dim) -> [.., d] {\n param up : [width, d]\n param down : [d, width]\n return down @ (up @ x)\n}';
     const module = model('y = wide = linear(x, 6)\n  y += inner = ffn(y, width: 3)\n  logits = outer = ffn(x, width: 5)', items);

@@ -101,7 +101,8 @@ function lower(graph: Module, info: ModelInfo, request: CompileRequest): { modul
   const { mesh } = request;
   const module = passes(graph, info, mesh);
   seen('passes', module);
-  const packings = choosePackings(module, scheduleFor(request.target, true).panel);
+  const { panel, int4 } = scheduleFor(request.target, true);
+  const packings = choosePackings(module, panel, int4);
   const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request));

@@ -26,7 +26,7 @@ describe('ids that name no expert give 0, in every form of kernel', () => {
   for (const target of ['reference', 'cpu', 'wgsl'] as Target[]) for (const few of [true, false]) it(`${target}, ${few ? 'few' : 'many'} tokens`, () => {
     const module = chosenByInput();
     const choices = scheduleFor(target, few);
-    const packings = choosePackings(module, choices.panel);
+    const packings = choosePackings(module, choices.panel, choices.int4);
     const count = 300;
     const dims = { tokens: count };
     // -3 .. 5: most are nobody's, as where a rank has a third of the experts; negative ones too.

@@ -7,7 +7,8 @@
  * a bug. Same request, same bytes out.
  */
 import { loadProgram, type ModuleLoader } from '../dsl/modules.js';
-import { hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
+import { FirnError, hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
+import { tooLargeToBind } from '../dsl/schedule-messages.js';
 import type { SourceFile } from '../dsl/span.js';
 import { elaborate, type ElaborateOptions } from './check/elaborate.js';
 import { countParameters, type ModelInfo } from './check/model-info.js';
@@ -21,12 +22,12 @@ import { storedDTypes } from './model/stored-dtypes.js';
 import { weightRules } from './model/weight-rules.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
-import { quantize } from './passes/quantize.js';
 import { reassociate } from './passes/reassociate.js';
 import { sample } from './passes/sample.js';
 import { schedule } from './passes/schedule.js';
 import { simplify } from './passes/simplify.js';
 import type { EntryLaunches } from './plan/launches.js';
+import { LimitError } from './plan/buffer-layout.js';
 import { buildPlan } from './plan/plan.js';
 import { printViolations, verifyPlan } from './plan/verify-plan.js';
 
@@ -75,16 +76,25 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
   if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
   const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;
   return {
-    module: quantize(module, info.quantize), info, files, parameters: countParameters(module),
+    module, info, files, parameters: countParameters(module),
     ...(mapped ? { sources: mapped.sources } : {}), diagnostics: [...syntax, ...diagnostics, ...(mapped?.diagnostics ?? [])],
   };
 }
 
 export function compile(request: CompileRequest): Compiled {
-  const seen = request.onPhase ?? (() => undefined);
   const checked = checkSpec(request);
-  const { module: graph, info } = checked;
-  if (!graph || !info || hasErrors(checked.diagnostics)) return checked;
+  const { module, info } = checked;
+  if (!module || !info || hasErrors(checked.diagnostics)) return checked;
+  try {
+    return { ...checked, ...lower(module, info, request) };
+  } catch (error) {
+    return { ...checked, diagnostics: [...checked.diagnostics, ...refusal(error, info, request)] };
+  }
+}
+
+/** The back half: graph to verified plan. */
+function lower(graph: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle } {
+  const seen = request.onPhase ?? (() => undefined);
   seen('graph', graph);
   const module = passes(graph, info);
   seen('passes', module);
@@ -95,7 +105,14 @@ export function compile(request: CompileRequest): Compiled {
   const violations = verifyPlan(bundle);
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
-  return { ...checked, module, bundle };
+  return { module, bundle };
+}
+
+/** What the spec asks for and the target cannot do, as diagnostics; anything else is a bug and goes on up. */
+function refusal(error: unknown, info: ModelInfo, request: CompileRequest): readonly Diagnostic[] {
+  if (error instanceof FirnError) return error.diagnostics;
+  if (error instanceof LimitError) return [tooLargeToBind(error.what, error.bytes, error.limit, request.target, info.span)];
+  throw error;
 }
 
 /** Graph to graph, in order. */

@@ -37,6 +37,9 @@ export interface DotForm {
   readonly otherOver: readonly TileAxis[];
 }
 
+/** Places of the summed axis at a time: a block of weights, 16 lanes by this in f32, takes half of a 32 KiB cache. */
+export const stretch = 256;
+
 const float = new Set(['f32', 'bf16', 'f16']);
 /** Fewer lanes than this do not fill a vector. */
 const fewest = 4;
@@ -70,6 +73,8 @@ function packedView(k: KernelContext, load: Load, view: View): DirectView | unde
   const lanes = load.at[order[packing.order.indexOf(packing.lanes)]];
   if (lanes.kind !== 'range' || k.bounds(lanes.start).multiple % 8 !== 0 || lanes.size % 8 !== 0) return undefined;
   const along = load.at[order[order.length - 1]];
+  // Long sums are walked in stretches, which must hold whole groups.
+  if (packing.kind === 'int4' && stretch % packing.group !== 0) return undefined;
   if (packing.kind === 'int4' && (along.kind !== 'range' || k.bounds(along.start).multiple % packing.group !== 0 || along.size % packing.group !== 0)) return undefined;
   const strides = new Map<string, number>();
   let step = packing.kind === 'int4' ? packing.group * 4 + 16 : 8;

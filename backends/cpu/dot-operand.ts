@@ -1,7 +1,7 @@
 /** Operands of dots as C++ pointers with constant strides: read where they are stored, or packed into an array first. */
 import type { TileAxis, TileId } from '../../compiler/ir/kernel.js';
 import { addCoordinates, constantAt, printCoordinate, scaleCoordinate, variableAt, type Coordinate } from './coordinate.js';
-import { directView, type DirectView } from './dot-form.js';
+import { directView, stretch, type DirectView } from './dot-form.js';
 import { viewText, type KernelContext, type Slot } from './kernel-context.js';
 import { insideConditions, offsetAt } from './load-place.js';
 import { stridesOf } from './layout.js';
@@ -22,20 +22,32 @@ export interface Operand {
   count(axis: string): string | undefined;
   /** Conditions without which the operand is all zero. */
   readonly live: readonly string[];
+  /** Set if the operand is computed into this array one stretch of `along` at a time. */
+  readonly piecewise?: { readonly slot: Slot; readonly tile: TileId; readonly axes: readonly TileAxis[] };
 }
 
-/** `order`: axes that a packed copy has last, outermost first; `clipped`: those whose tails the dot leaves out itself. */
-export function makeOperand(k: KernelContext, id: TileId, order: readonly (string | undefined)[], unit: string | undefined, options: { readonly f32: boolean; readonly padded: boolean; readonly clipped: readonly (string | undefined)[] }): Operand {
+export interface OperandNeeds {
+  readonly f32: boolean;
+  /** Vectors run along `unit` and may pass its end. */
+  readonly padded: boolean;
+  /** Axes whose tails the dot leaves out itself. */
+  readonly clipped: readonly (string | undefined)[];
+  /** Innermost summed axis. */
+  readonly along: string;
+}
+
+/** `order`: axes that a packed copy has last, outermost first; `unit`: the axis that must be contiguous. */
+export function makeOperand(k: KernelContext, id: TileId, order: readonly (string | undefined)[], unit: string | undefined, options: OperandNeeds): Operand {
   if (k.placement(id) !== 'inline') {
     const slot = k.slot(id);
     const fits = unit === undefined || slot.strides.get(unit) === 1;
     const padded = !options.padded || unit === undefined || paddedRows(slot, unit, k.tile(id).shape);
     if (fits && padded) return slotOperand(slot, k, id);
-    return packed(k, id, order, options.padded);
+    return packed(k, id, order, options);
   }
   const direct = directView(k, id);
   if (direct && usable(k, direct, id, unit, options)) return viewOperand(k, direct, id);
-  return packed(k, id, order, options.padded);
+  return packed(k, id, order, options);
 }
 
 /** Vectors along `unit` stay inside its row. */
@@ -44,7 +56,7 @@ function paddedRows(slot: Slot, unit: string, shape: readonly TileAxis[]): boole
   return next % 8 === 0 || shape.find((a) => a.name === unit)!.size % 8 === 0;
 }
 
-function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string | undefined, options: { readonly f32: boolean; readonly padded: boolean; readonly clipped: readonly (string | undefined)[] }): boolean {
+function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string | undefined, options: OperandNeeds): boolean {
   if (options.f32 && (direct.kind !== 'dense' || direct.view.dtype !== 'f32')) return false;
   if (unit !== undefined && direct.unit !== unit) return false;
   const place = k.loads.get(id);
@@ -61,16 +73,19 @@ function slotOperand(slot: Slot, k: KernelContext, id: TileId): Operand {
   };
 }
 
-function packed(k: KernelContext, id: TileId, order: readonly (string | undefined)[], padded: boolean): Operand {
+/** Computed into an array: at once, or in stretches if the summed axis is long. */
+function packed(k: KernelContext, id: TileId, order: readonly (string | undefined)[], needs: OperandNeeds): Operand {
   const tile = k.tile(id);
   const names = order.filter((n): n is string => n !== undefined && tile.shape.some((a) => a.name === n));
-  const axes = [...tile.shape.filter((a) => !names.includes(a.name)), ...names.map((n) => tile.shape.find((a) => a.name === n)!)];
-  const slot: Slot = { name: k.fresh('pack'), dtype: 'f32', ...stridesOf(axes, padded) };
+  const last = names.map((n) => tile.shape.find((a) => a.name === n)!);
+  const isLong = (tile.shape.find((a) => a.name === needs.along)?.size ?? 0) > stretch;
+  const axes = isLong ? last.map((a) => (a.name === needs.along ? { ...a, size: stretch } : a)) : [...tile.shape.filter((a) => !names.includes(a.name)), ...last];
+  const slot: Slot = { name: k.fresh('pack'), dtype: 'f32', ...stridesOf(axes, needs.padded) };
   k.line(`alignas(64) float ${slot.name}[${slot.elements}];`);
-  fill(k, { ...tile, dtype: 'f32' }, slot, [id], (point, at) => point.value(id, only(k, id, at)));
+  if (!isLong) fill(k, { ...tile, dtype: 'f32' }, slot, [id], (point, at) => point.value(id, only(k, id, at)));
   return {
-    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined,
-    pointer: (at) => `${slot.name} + ${printCoordinate([...slot.strides].reduce<Coordinate>((sum, [axis, s]) => addCoordinates(sum, scaleCoordinate(at.get(axis) ?? constantAt(0), s)), constantAt(0)))}`,
+    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined, ...(isLong ? { piecewise: { slot, tile: id, axes } } : {}),
+    pointer: (at) => `${slot.name} + ${isLong ? '0' : printCoordinate([...slot.strides].reduce<Coordinate>((sum, [axis, s]) => addCoordinates(sum, scaleCoordinate(at.get(axis) ?? constantAt(0), s)), constantAt(0)))}`,
     stride: (axis) => slot.strides.get(axis) ?? 0,
   };
 }

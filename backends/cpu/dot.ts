@@ -1,19 +1,15 @@
 /** Dots: operands become pointers, loops go over what is not blocked, microkernels do the rest. Sums are kept in `out`. */
-import type { TileAxis } from '../../compiler/ir/kernel.js';
 import { variableAt } from './coordinate.js';
+import { emitInner } from './dot-inner.js';
+import { groupsText, guarded, inStretches, mostDirectRows, overAxes, rowBlocks, sizeOfAxis, smaller, use, type Extent } from './dot-blocks.js';
 import type { DotForm, DotStatement } from './dot-form.js';
 import { makeOperand, type Operand } from './dot-operand.js';
 import { literal } from './expression.js';
 import type { KernelContext, Slot } from './kernel-context.js';
-import { innerKernel, int4Kernel, int4Unpacker, outerKernel, widener, type Microkernel } from './microkernels.js';
+import { int4Kernel, int4Unpacker, outerKernel, widener } from './microkernels.js';
 import { emitNest } from './nest.js';
-import { only, type Coordinates } from './point.js';
+import { only } from './point.js';
 import { copy, declare, elementOf, fill } from './statements.js';
-
-/** With more rows than this, packed and 16-bit weights are widened once per block of lanes and used by all rows. */
-const mostDirectRows = 8;
-/** Places of the summed axis at a time: a block of weights, 16 lanes by this in f32, takes half of a 32 KiB cache. */
-const stretch = 256;
 
 export function emitDot(k: KernelContext, s: DotStatement): void {
   const form = k.decisions.forms.get(s);
@@ -53,38 +49,6 @@ function rank(form: DotForm, axis: string): number {
   return axis === form.lanes ? 2 : axis === form.rows ? 1 : 0;
 }
 
-interface Extent { readonly size: number; readonly count?: string }
-
-function smaller(k: KernelContext, size: number, counts: readonly (string | undefined)[]): Extent {
-  const known = [...new Set(counts.filter((c): c is string => c !== undefined))];
-  if (known.length === 0) return { size };
-  const name = k.fresh('n');
-  k.line(`const int ${name} = (int)${known.reduce((a, b) => `minimum64(${a}, ${b})`)};`);
-  return { size, count: name };
-}
-
-function sizeOfAxis(k: KernelContext, s: DotStatement, name: string | undefined): number {
-  return [...k.tile(s.a).shape, ...k.tile(s.b).shape].find((a) => a.name === name)?.size ?? 1;
-}
-
-/** Loops over `axes`, then `body` with their coordinates. */
-function overAxes(k: KernelContext, axes: readonly TileAxis[], at: Coordinates, body: (at: Coordinates) => void): void {
-  if (axes.length === 0) return body(at);
-  const [axis, ...rest] = axes;
-  const i = k.fresh('i');
-  k.block(`for (int ${i} = 0; ${i} < ${axis.size}; ++${i}) `, () => overAxes(k, rest, new Map([...at, [axis.name, variableAt(i, { lo: 0, hi: axis.size - 1 })]]), body));
-}
-
-function use(k: KernelContext, kernel: Microkernel): string {
-  k.microkernels.set(kernel.name, kernel.text);
-  return kernel.name;
-}
-
-function guarded(k: KernelContext, conditions: readonly string[], body: () => void): void {
-  if (conditions.length === 0) body();
-  else k.block(`if (${[...new Set(conditions)].join(' && ')}) `, body);
-}
-
 interface Outer {
   readonly a: Operand; readonly b: Operand;
   readonly rows: Extent; readonly lanes: Extent; readonly along: Extent;
@@ -94,8 +58,9 @@ interface Outer {
 function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot): void {
   const { rows, along } = form;
   const lanes = form.lanes!;
-  const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: [rows, along] });
-  const b = makeOperand(k, form.vector, [along, lanes], lanes, { f32: false, padded: true, clipped: [lanes, along] });
+  const b = makeOperand(k, form.vector, [along, lanes], lanes, { f32: false, padded: true, clipped: [lanes, along], along });
+  // Whole groups of int4 are summed: beyond the end of the axis there must be zeros.
+  const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: b.kind === 'int4' ? [rows] : [rows, along], along });
   const o: Outer = {
     a, b,
     rows: smaller(k, sizeOfAxis(k, s, rows), [rows === undefined ? undefined : a.count(rows)]),
@@ -105,32 +70,9 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
     cm: rows === undefined ? 0 : out.strides.get(rows)!,
   };
   guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
-    k.line(`const float* a = ${a.pointer(at)};`);
-    k.line(`const ${pointee(b)}* b = ${b.pointer(at)};`);
     k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
-    inStretches(k, o.along, o.rows.size, { a: o.ak, b: { step: o.bk, per: Math.max(1, b.group), type: pointee(b) } }, (along) => emitOuterBlocks(k, { ...o, along }));
+    inStretches(k, { ...o, axis: along, at }, (now, am) => emitOuterBlocks(k, { ...o, along: now, am }));
   }));
-}
-
-function pointee(b: Operand): string {
-  return b.kind === 'int4' ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t';
-}
-
-/**
- * With many rows the summed axis is walked in stretches whose part of both operands stays in the caches while all rows
- * and lanes use it. `b.step` is per `b.per` places.
- */
-function inStretches(k: KernelContext, along: Extent, rows: number, steps: { a: number; b: { step: number; per: number; type: string } }, body: (along: Extent) => void): void {
-  if (rows <= mostDirectRows || along.size <= stretch) return body(along);
-  k.line(`const float* const a0 = a;`);
-  k.line(`const ${steps.b.type}* const b0 = b;`);
-  k.block(`for (int k0 = 0; k0 < ${along.count ?? along.size}; k0 += ${stretch}) `, () => {
-    k.line(`const float* a = a0 + k0 * ${steps.a};`);
-    k.line(`const ${steps.b.type}* b = b0 + k0${steps.b.per === 1 ? '' : ` / ${steps.b.per}`} * (int64_t)${steps.b.step};`);
-    const whole = along.count === undefined && along.size % stretch === 0;
-    if (!whole) k.line(`const int now = (int)minimum64(${stretch}, ${along.count ?? along.size} - k0);`);
-    body({ size: stretch, ...(whole ? {} : { count: 'now' }) });
-  });
 }
 
 function emitOuterBlocks(k: KernelContext, o: Outer): void {
@@ -204,20 +146,20 @@ function emitWidened(k: KernelContext, o: Outer, vectors: number, j: string, mos
     k.line(`alignas(64) float wide[${o.along.size * width}];`);
     const at = `b + ${laneOffset(o, j)}`;
     const n = o.along.count ?? String(o.along.size);
-    if (o.b.kind === 'int4') k.line(`${use(k, int4Unpacker(vectors, o.b.group, level))}(${at}, ${o.bp}, ${j} % 8, ${groups(o, n)}, wide);`);
+    if (o.b.kind === 'int4') k.line(`${use(k, int4Unpacker(vectors, o.b.group, level))}(${at}, ${o.bp}, ${j} % 8, ${groups(o)}, wide);`);
     else k.line(`${use(k, widener(o.b.kind, vectors, level))}(${at}, ${o.bk}, ${o.bp}, ${n}, wide);`);
     emitRows(k, { ...o, bk: width, bp: 8 }, vectors, j, mostRows, 'f32', 'wide');
   });
 }
 
-function groups(o: Outer, n: string): string {
-  return o.along.count === undefined ? String(o.along.size / o.b.group) : `(${n} + ${o.b.group - 1}) / ${o.b.group}`;
+function groups(o: Outer): string {
+  return groupsText(o.along, o.b.group);
 }
 
 /** 8 * sum of a over each group, per row: what the unsigned codes add too much. */
 function emitGroupSums(k: KernelContext, o: Outer): void {
   const each = o.along.size / o.b.group;
-  const n = o.along.count === undefined ? String(each) : groups(o, o.along.count);
+  const n = groups(o);
   k.line(`float eight[${o.rows.size * each}];`);
   k.block(`for (int m = 0; m < ${o.rows.count ?? o.rows.size}; ++m) `, () => k.block(`for (int g = 0; g < ${n}; ++g) `, () => {
     k.line('float r = 0.0f;');
@@ -235,50 +177,9 @@ function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: 
     const a = m === '0' ? 'a' : `a + ${m} * ${o.am}`;
     const c = `c + ${[...(m === '0' ? [] : [`${m} * ${o.cm}`]), j].join(' + ')}`;
     const each = o.along.size / o.b.group;
-    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o, n)}, ${c}, ${o.cm});`);
+    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
     else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
   };
   rowBlocks(k, o.rows, most, call);
 }
 
-function rowBlocks(k: KernelContext, rows: Extent, most: number, call: (rows: number, m: string) => void): void {
-  const { size, count } = rows;
-  if (count === undefined) {
-    const whole = Math.floor(size / most);
-    if (whole === 1) call(most, '0');
-    else k.block(`for (int m = 0; m < ${whole * most}; m += ${most}) `, () => call(most, 'm'));
-    if (size % most > 0) call(size % most, String(whole * most));
-    return;
-  }
-  k.block('', () => {
-    k.line('int m = 0;');
-    for (const rowsNow of [...new Set([most, 2, 1].filter((r) => r <= most))]) k.block(`for (; m + ${rowsNow} <= ${count}; m += ${rowsNow}) `, () => call(rowsNow, 'm'));
-  });
-}
-
-function emitInner(k: KernelContext, s: DotStatement, form: DotForm, out: Slot): void {
-  const { rows, along, lanes: columns } = form;
-  const a = makeOperand(k, form.scalar, [rows, along], along, { f32: true, padded: false, clipped: [rows, along] });
-  const b = makeOperand(k, form.vector, [columns, along], along, { f32: sizeOfAxis(k, s, rows) > mostDirectRows, padded: false, clipped: [columns, along] });
-  const [m, n] = [smaller(k, sizeOfAxis(k, s, rows), [rows && a.count(rows)]), smaller(k, sizeOfAxis(k, s, columns), [columns && b.count(columns)])];
-  const length = smaller(k, sizeOfAxis(k, s, along), [a.count(along), b.count(along)]);
-  const am = rows === undefined ? 0 : a.stride(rows);
-  const bn = columns === undefined ? 0 : b.stride(columns);
-  const [cm, cn] = [rows, columns].map((x) => (x === undefined ? 0 : out.strides.get(x)!));
-  const [mostRows, mostColumns] = m.size === 1 ? [1, 8] : m.size === 2 ? [2, 4] : m.size === 3 ? [3, 3] : [4, 2];
-  guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
-    k.line(`const float* a = ${a.pointer(at)};`);
-    k.line(`const ${pointee(b)}* b = ${b.pointer(at)};`);
-    k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
-    inStretches(k, length, m.size, { a: 1, b: { step: 1, per: 1, type: pointee(b) } }, (now) => {
-      rowBlocks(k, n, Math.min(mostColumns, n.size), (nowColumns, j) => {
-        const q = j === '0' ? '0' : (k.line(`const int q = ${j};`), 'q');
-        rowBlocks(k, m, Math.min(mostRows, m.size), (nowRows, i) => {
-          if (b.kind === 'int4') throw new Error('cpu emitter: int4 operands are not summed along lanes');
-          const name = use(k, innerKernel(b.kind, nowRows, nowColumns, k.decisions.level));
-          k.line(`${name}(a + ${i} * ${am}, ${am}, b + ${q} * (int64_t)${bn}, ${bn}, ${now.count ?? now.size}, c + ${i} * ${cm} + ${q} * ${cn}, ${cm}, ${cn});`);
-        });
-      });
-    });
-  }));
-}

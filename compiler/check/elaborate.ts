@@ -84,7 +84,7 @@ function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Dia
 
 function modelFrame(run: Elaboration, program: Program, model: ChosenModel): Frame {
   const { name, span } = { name: model.model.name.name, span: model.model.name.span };
-  const instance: Instance = { path: '', site: '', owner: run, claimed: new Map(), members: new Map(), name, span };
+  const instance: Instance = { path: '', site: '', owner: run, iteration: false, claimed: new Map(), members: new Map(), name, span };
   const graph = new GraphScope(name, { params: run.params, states: run.states });
   const root = new Scope(undefined, 'file');
   const frame: Frame = { run, scope: root, instance, graph, depth: 0, wide: false };

@@ -13,7 +13,7 @@ export type Packing =
   | { readonly kind: 'panel'; readonly order: readonly string[]; readonly lanes: string; readonly width: number }
   /**
    * 4-bit codes with one bf16 scale per `group` elements along the last axis of `order`, value = (code - 8) * scale.
-   * `order` = [.., lanes, along]. Per `width` rows of `lanes` and `group` (a multiple of 8) of `along`, one block:
+   * `order` = [.., lanes, .., along]; axes between the two are outer to the groups. Per `width` rows of `lanes` and `group` (a multiple of 8) of `along`, one block:
    * (group / 8) * width u32 words, word j * width + r holding elements 8j .. 8j+7 of row r (element i at bits 4i), then
    * `width` bf16 scales. Rows and elements beyond the extents have code 8 and scale 0.
    * With width 8 and group 32 a block is 144 bytes, u32-aligned.

@@ -64,10 +64,10 @@ export interface Int4Location<T> {
   readonly scale: T;
 }
 
-/** `extents` and `index` in `packing.order` = [.., lanes, along]. */
+/** `extents` and `index` in `packing.order` = [.., lanes, .., along]. */
 export function int4Location<T>(m: Arithmetic<T>, packing: Int4Packing, extents: readonly T[], index: readonly T[]): Int4Location<T> {
   const { width, group } = packing;
-  const lanes = extents.length - 2;
+  const lanes = packing.order.indexOf(packing.lanes);
   const along = extents.length - 1;
   const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, group) : e));
   const block = rowMajor(m, blocks, index.map((e, i) => (i === lanes ? m.divide(e, width) : i === along ? m.divide(e, group) : e)));
@@ -100,7 +100,7 @@ export function checkPacking(packing: Packing): void {
     if (packing.order.at(-1) === packing.lanes) fail('lanes must not be the last axis');
     return;
   }
-  if (packing.order.at(-2) !== packing.lanes) fail(`order must end in [lanes, along], lanes is '${packing.lanes}'`);
+  if (packing.order.at(-1) === packing.lanes) fail('the grouped axis must be the last, not the lanes');
   if (packing.group < 8 || packing.group % 8 !== 0) fail(`group ${packing.group} is not a multiple of 8`);
   if (packing.width % 2 !== 0) fail(`width ${packing.width} is odd, blocks would not be u32-aligned`);
 }
@@ -117,9 +117,8 @@ export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype:
       return product(padded) * dtypeBytes(dtype);
     }
     case 'int4': {
-      const along = Math.ceil(extents[extents.length - 1] / packing.group);
-      const lanes = Math.ceil(extents[extents.length - 2] / packing.width);
-      return product(extents.slice(0, -2)) * lanes * along * int4BlockBytes(packing);
+      const blocks = extents.map((e, i) => (i === extents.length - 1 ? Math.ceil(e / packing.group) : packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) : e));
+      return product(blocks) * int4BlockBytes(packing);
     }
   }
 }

@@ -197,11 +197,12 @@ function eachInt4Row(packing: Int4Packing, axes: readonly SizedAxis[], visit: (r
   const scaleStrides = strides(axes.map((a, i) => (i === place[last] ? groups : a.size)));
   const plain = place.map((p) => plainStrides[p]);
   const scale = place.map((p) => scaleStrides[p]);
-  const blocks = strides(extents.map((e, i) => (i === last ? groups : i === last - 1 ? Math.ceil(e / packing.width) : e)));
+  const lanes = packing.order.indexOf(packing.lanes);
+  const blocks = strides(extents.map((e, i) => (i === last ? groups : i === lanes ? Math.ceil(e / packing.width) : e)));
   eachIndex(extents.slice(0, -1), (index) => {
-    const row = index[last - 1];
+    const row = index[lanes];
     visit({
-      block: dot(index.map((x, i) => (i === last - 1 ? Math.floor(x / packing.width) : x)), blocks), lane: row % packing.width,
+      block: dot(index.map((x, i) => (i === lanes ? Math.floor(x / packing.width) : x)), blocks), lane: row % packing.width,
       length: extents[last], plain: dot(index, plain), stride: plain[last], scalePlain: dot(index, scale), scaleStride: scale[last],
     });
   });

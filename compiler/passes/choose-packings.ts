@@ -10,6 +10,9 @@
 import type { Graph, Module, Node, ParamDecl, ValueId } from '../ir/graph.js';
 import type { Packing } from '../ir/packing.js';
 import { indexGraph, typeOf, axisNames, type GraphIndex } from '../ir/graph-index.js';
+import { FirnError } from '../../dsl/diagnostics.js';
+import * as messages from '../../dsl/schedule-messages.js';
+import type { Span } from '../../dsl/span.js';
 import { lanesOf } from '../kernels/lower/tiling.js';
 
 export function choosePackings(module: Module, panel: number): Map<number, Packing> {
@@ -26,7 +29,7 @@ export function choosePackings(module: Module, panel: number): Map<number, Packi
   });
   module.params.forEach((decl, i) => {
     if (found.has(i)) return;
-    if (decl.storage.kind === 'int4') throw new Error(`parameter '${decl.paths[0]}' is stored as int4 but no contraction sums along it`);
+    if (decl.storage.kind === 'int4') throw new FirnError([messages.neverSummed(decl.paths[0], spanOf(decl))]);
     found.set(i, { kind: 'dense', order: decl.type.axes.map((a) => a.name) });
   });
   return found;
@@ -60,6 +63,14 @@ function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 
   const outer = mine.filter((a) => a !== lanes && !node.over.includes(a)).map(own);
   const inOrder = (list: readonly string[]): string[] => decl.type.axes.map((a) => a.name).filter((n) => list.includes(n));
   const order = [...inOrder(outer), own(lanes), ...inOrder(over)];
+  if (decl.storage.kind === 'int4' && decl.storage.along !== order[order.length - 1]) {
+    throw new FirnError([messages.groupedAlongOther(decl.paths[0], decl.storage.along, order[order.length - 1], spanOf(decl))]);
+  }
   if (decl.storage.kind === 'int4') return { kind: 'int4', order, lanes: own(lanes), width: 8, group: decl.storage.group };
   return panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: panel };
+}
+
+function spanOf(decl: ParamDecl): Span {
+  if (!decl.span) throw new Error(`choose packings: '${decl.paths[0]}' cannot be packed as asked, and has no place in a spec`);
+  return decl.span;
 }

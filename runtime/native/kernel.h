@@ -208,12 +208,19 @@ FIRN_INLINE vf splat(float x) { return x - (vf){}; }
 FIRN_INLINE vf load(const float* p) { return *(const vf_any*)p; }
 FIRN_INLINE vu load_words(const uint8_t* p) { return *(const vu_any*)p; }
 FIRN_INLINE void put(float* p, vf x) { *(vf_any*)p = x; }
+// The generic conversions of vectors become shuffles between half registers where one instruction would do.
+#if FIRN_LANES == 8 && defined(__AVX2__) && defined(__F16C__)
+typedef short v8hi __attribute__((vector_size(16)));
+FIRN_INLINE vf load_bf16(const uint16_t* p) { return (vf)((vu)__builtin_ia32_pmovzxwd256((v8hi) * (const vh_any*)p) << 16); }
+FIRN_INLINE vf load_f16(const uint16_t* p) { return (vf)__builtin_ia32_vcvtph2ps256((v8hi) * (const vh_any*)p); }
+#else
 FIRN_INLINE vf load_bf16(const uint16_t* p) { return (vf)(__builtin_convertvector(*(const vh_any*)p, vu) << 16); }
 FIRN_INLINE vf load_f16(const uint16_t* p) {
   vf x;
   for (int i = 0; i < FIRN_LANES; ++i) x[i] = from_f16(p[i]);
   return x;
 }
+#endif
 FIRN_INLINE vf code(vu words, int shift) { return __builtin_convertvector((vi)((words >> shift) & 15), vf); }
 FIRN_INLINE float sum(vf x) {
 #if FIRN_LANES == 8

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { kernelCases } from '../../backends/conformance/kernels.js';
 import { cpuDevice, type CpuDevice } from '../../backends/cpu/device.js';
-import { attention, gateUp, matmul, matvec, softmax } from '../kernels/samples.js';
+import { attention, gateUp, groupedMatmul, matmul, matvec, softmax } from '../kernels/samples.js';
 
 const products = [
   // One register block and its remainders, rows unknown until it runs.
@@ -15,6 +15,11 @@ const products = [
   matmul({ tokens: 13, n: 20, k: 37, bm: 12, bn: 20, bk: 16, weight: 'dense-f32' }),
   matmul({ tokens: 50, n: 40, k: 520, bm: 48, bn: 32, bk: 520, weight: 'panel-f32' }),
   matmul({ tokens: 50, n: 40, k: 544, bm: 48, bn: 40, bk: 544, weight: 'int4' }),
+  // Long sums in stretches, the last one not whole.
+  matmul({ tokens: 20, n: 24, k: 600, bm: 16, bn: 24, bk: 600, weight: 'dense-f32' }),
+  matmul({ tokens: 20, n: 24, k: 600, bm: 16, bn: 24, bk: 600, weight: 'panel-bf16' }),
+  groupedMatmul({ tokens: 40, experts: 3, active: 2, n: 40, k: 576, bm: 16, bn: 40, bk: 576 }),
+  groupedMatmul({ tokens: 9, experts: 3, active: 2, n: 40, k: 520, bm: 4, bn: 40, bk: 520 }),
   matvec({ n: 200, k: 64, bn: 200, bk: 64 }),
   matvec({ n: 40, k: 96, bn: 40, bk: 32, weight: 'dense-f32' }),
   gateUp({ tokens: 1, n: 64, k: 64, bm: 1, bn: 64, bk: 64, weight: 'int4' }),

@@ -57,21 +57,33 @@ function constant(node: Extract<Node, { op: 'const' }>, value: Value, env: Envir
   return out;
 }
 
-export function runNode(node: PlainNode, operands: readonly Tensor[], env: Environment, iteration: number): readonly Tensor[] {
-  const [x, y, z] = operands;
+/** Nodes whose result is there already, or shares an operand's storage. */
+const givenOps = ['param', 'state', 'const', 'stop_gradient', 'straight_through', 'rename', 'split', 'state_write'] as const;
+type Given = Extract<PlainNode, { op: (typeof givenOps)[number] }>;
+
+function isGiven(node: PlainNode): node is Given {
+  return (givenOps as readonly string[]).includes(node.op);
+}
+
+function givenValue(node: Given, [x, y, z]: readonly Tensor[], env: Environment, iteration: number): Tensor {
   switch (node.op) {
-    case 'param': return [env.param(node.param, iteration)];
-    case 'state': return [env.states.read(node.state, iteration)];
-    case 'const': return [constant(node, node.results[0], env, iteration)];
-    case 'stop_gradient': case 'straight_through': return [x];
-    case 'rename': case 'split': return [relabel(x, extents(node.results[0].type.axes, env.dims))];
+    case 'param': return env.param(node.param, iteration);
+    case 'state': return env.states.read(node.state, iteration);
+    case 'const': return constant(node, node.results[0], env, iteration);
+    case 'stop_gradient': case 'straight_through': return x;
+    case 'rename': case 'split': return relabel(x, extents(node.results[0].type.axes, env.dims));
     case 'state_write': {
       const next = stateWrite(x, y, z);
       env.states.write(node.state, iteration, next);
-      return [next];
+      return next;
     }
-    default:
   }
+}
+
+/** The results of one node that is neither a body nor a collective. */
+export function runNode(node: PlainNode, operands: readonly Tensor[], env: Environment, iteration: number): readonly Tensor[] {
+  if (isGiven(node)) return [givenValue(node, operands, env, iteration)];
+  const [x, y, z] = operands;
   const outs = node.results.map((r) => makeTensor(r.type, env.dims, env.exact));
   const [out] = outs;
   switch (node.op) {

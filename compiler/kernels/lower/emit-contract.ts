@@ -26,9 +26,21 @@ function summedAxes(l: Lowering, node: Contract): Axis[] {
 
 function dotOf(l: Lowering, node: Contract, inside: Region, over: readonly { name: string; size: number }[], acc?: Tile): Tile {
   const [a, b] = [node.operands[0], node.operands[1]];
+  const merged = over.length > 1 && !acc ? mergedOperands(l, node, inside) : undefined;
+  if (merged) return l.builder.dot(merged.left, merged.right, { over: [merged.axis] });
   const left = spread(l, emit(l, a, complete(inside, l.type(a))), over);
   const right = spread(l, emit(l, b, complete(selected(l, node, inside), l.type(b))), over);
   return l.builder.dot(left, right, { over: over.map((o) => o.name), ...(acc ? { acc } : {}) });
+}
+
+/** Both operands with the summed axes as one, if both lie so in memory, in the same order. */
+function mergedOperands(l: Lowering, node: Contract, inside: Region): { left: Tile; right: Tile; axis: string } | undefined {
+  const [a, b] = node.operands;
+  const axis = node.over.join('*');
+  const regions = [inside, selected(l, node, inside)].map((r, i) => complete(r, l.type(node.operands[i])));
+  const left = l.loadMerged(a, regions[0], node.over, axis, nameOf(l, a, l.level.index.producer.get(a)));
+  const right = left && l.loadMerged(b, regions[1], node.over, axis, nameOf(l, b, l.level.index.producer.get(b)));
+  return right && { left, right, axis };
 }
 
 /** The region of a selected operand: its axis at the id. */

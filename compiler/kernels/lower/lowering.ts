@@ -11,7 +11,7 @@ import type { GraphIndex } from '../../ir/graph-index.js';
 import { typeOf } from '../../ir/graph-index.js';
 import { ProgramBuilder } from '../build.js';
 import { element, plus, times, toScalar } from '../scalar.js';
-import { indexOf, regionKey, type Region } from './region.js';
+import { indexOf, regionKey, whole, type Region } from './region.js';
 
 /** Where a stored value lies: index into the entry's tensors, and how it is laid out there. */
 export interface Stored {
@@ -70,16 +70,34 @@ export class Lowering {
 
   /** The view through which this kernel reads or writes a stored tensor. */
   viewOf(stored: Stored, access: 'read' | 'write' | 'readwrite', name: string): View {
-    const key = `${stored.tensor} ${access}`;
+    const order = stored.packing?.order ?? stored.axes.map((a) => a.name);
+    const key = `${stored.tensor} ${access} ${order.join()}`;
     const old = this.views.get(key);
     if (old) return old;
-    const order = stored.packing?.order ?? stored.axes.map((a) => a.name);
     const axes = Object.fromEntries(order.map((n) => [n, dimScalar(stored.axes.find((a) => a.name === n)!.size)]));
     const unique = [...this.views.values()].some((v) => v.name === name) ? `${name}_${this.bindings.length}` : name;
     const view = this.builder.view(unique, stored.dtype, access, axes, stored.packing ? { packing: stored.packing } : {});
     this.views.set(key, view);
     this.bindings.push(stored.tensor);
     return view;
+  }
+
+  /**
+   * A stored value read with `over`, neighbours at the end of its storage order, as one axis: sums over several axes
+   * then run as one. Undefined where it does not lie so.
+   */
+  loadMerged(value: ValueId, region: Region, over: readonly string[], merged: string, name: string): Tile | undefined {
+    const stored = this.level.stored.get(value);
+    if (!stored || this.own.has(value) || this.bound.has(value)) return undefined;
+    const order = stored.packing?.order ?? stored.axes.map((a) => a.name);
+    const outer = order.slice(0, -over.length);
+    if (order.slice(-over.length).join() !== over.join()) return undefined;
+    const sizes = over.map((n) => stored.axes.find((a) => a.name === n)!.size as number);
+    if (stored.packing?.kind === 'int4' && sizes[sizes.length - 1] % stored.packing.group !== 0) return undefined;
+    const axes: Axis[] = [...stored.axes.filter((a) => !over.includes(a.name)), { name: merged, size: sizes.reduce((n, s) => n * s, 1) }];
+    const packing: Packing = stored.packing ? { ...stored.packing, order: [...outer, merged] } : { kind: 'dense', order: [...outer, merged] };
+    const view = this.viewOf({ ...stored, axes, packing }, 'read', name);
+    return this.builder.load(view, view.axes.map((a) => (a.name === merged ? whole(axes[axes.length - 1]) : indexOf(region, a.name))));
   }
 
   load(value: ValueId, region: Region, name = `v${value}`, fill = 0): Tile {

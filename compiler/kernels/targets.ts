@@ -20,7 +20,7 @@ const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few } as const;
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few, afterAttend: few ? 'together' : 'apart' } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,
@@ -33,7 +33,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
-      ...common, prologue: 'store', panel: 8,
+      ...common, prologue: 'store', afterAttend: 'apart', panel: 8,
       sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
       limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
     };

@@ -12,7 +12,7 @@ import { Checkpoint, compile, load, storedIn, type Compiled, type LoadedModel } 
 import { generate } from '../../runtime/generate.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { splitTap, tapsOf } from '../../runtime/taps.js';
-import { testDevices, type TestDevice } from '../support/devices.js';
+import { openDevice, type Runnable, wgslMissing } from '../support/devices.js';
 import { families, goldenFolder, openFamily, relativeError, type Family } from './families.js';
 
 /** A software renderer needs minutes for its shaders: one family there, all of them with `npm run test:full`. */
@@ -21,7 +21,7 @@ const bound = { reference: 1e-5, cpu: 3e-5, wgsl: 3e-5 };
 
 interface Opened { readonly family: Family; readonly device: Device; readonly compiled: Compiled; readonly model: LoadedModel }
 
-async function open(name: string, { name: target, open: openDevice }: TestDevice): Promise<Opened> {
+async function open(name: string, target: Runnable): Promise<Opened> {
   const family = await openFamily(name);
   const config = { path: join(family.folder, 'config.json'), text: readFileSync(join(family.folder, 'config.json'), 'utf8') };
   const imported = importHf({ config });
@@ -35,7 +35,7 @@ async function open(name: string, { name: target, open: openDevice }: TestDevice
     context: longest + family.greedy.tokens.length, maxTokens: tokens, outputs: tokens,
   });
   expect(compiled.diagnostics).toEqual([]);
-  const device = await openDevice();
+  const device = await openDevice(target);
   const model = await load(compiled.bundle!, device, { weights: { checkpoint, sources: compiled.sources! } });
   await checkpoint.close();
   return { family, device, compiled, model };
@@ -50,14 +50,16 @@ async function logitsOf({ model }: Opened, prompt: readonly number[], chunk?: nu
 
 if (families.length === 0) describe('goldens', () => it.skip(`skipped: no goldens in ${goldenFolder}; set FIRN_GOLDENS to their folder`, () => undefined));
 
-for (const device of testDevices) {
+const noWgsl = await wgslMissing();
+
+for (const device of ['reference', 'cpu', 'wgsl'] as const) {
   for (const name of families) {
-    if (!everything && device.name === 'wgsl' && name !== 'k2-tiny') continue;
-    if (device.missing !== undefined) {
-      describe(`${name} on ${device.name}`, () => it.skip(`skipped: ${device.missing}`, () => undefined));
+    if (!everything && device === 'wgsl' && name !== 'k2-tiny') continue;
+    if (device === 'wgsl' && noWgsl !== undefined) {
+      describe(`${name} on wgsl`, () => it.skip(`skipped: ${noWgsl}`, () => undefined));
       continue;
     }
-    describe(`${name} on ${device.name}`, { timeout: 600_000 }, () => {
+    describe(`${name} on ${device}`, { timeout: 600_000 }, () => {
       let opened: Opened;
       beforeAll(async () => { opened = await open(name, device); }, 600_000);
       afterAll(async () => {
@@ -69,7 +71,7 @@ for (const device of testDevices) {
       it.each([['whole', undefined], ['in chunks of 5', 5], ['token by token', 1]])('logits %s', async (_, chunk) => {
         for (const [i, prompt] of opened.family.prompts.entries()) {
           const expected = await opened.family.read(`logits.${i}`);
-          expect(relativeError(await logitsOf(opened, prompt, chunk), expected)).toBeLessThan(bound[device.name]);
+          expect(relativeError(await logitsOf(opened, prompt, chunk), expected)).toBeLessThan(bound[device]);
         }
       });
 
@@ -89,7 +91,7 @@ for (const device of testDevices) {
           for (const tap of names) {
             const expected = await opened.family.read(tap);
             if (expected instanceof Int32Array) expect(parts.get(tap)).toEqual(expected);
-            else expect(relativeError(parts.get(tap)!, expected)).toBeLessThan(bound[device.name]);
+            else expect(relativeError(parts.get(tap)!, expected)).toBeLessThan(bound[device]);
           }
         }
       });

@@ -1,28 +1,26 @@
-/** The devices that a test runs on; those that this machine lacks, with what would make them work. */
-import type { Device } from '../../backends/device.js';
+/** The devices that run on this machine, for tests that run on each. */
 import { cpuDevice } from '../../backends/cpu/device.js';
+import type { Device } from '../../backends/device.js';
 import { referenceDevice } from '../../backends/reference/device.js';
 import { nodeWgslDevice } from '../../backends/wgsl/node.js';
 
-export interface TestDevice {
-  readonly name: 'reference' | 'cpu' | 'wgsl';
-  /** Why it cannot be had here. */
-  readonly missing?: string;
-  open(): Promise<Device>;
-}
+export type Runnable = 'reference' | 'cpu' | 'wgsl';
 
-async function probe(name: TestDevice['name'], open: () => Promise<Device>, required: boolean): Promise<TestDevice> {
-  if (required) return { name, open };
+/** Why WGSL cannot run here, with what to install; undefined if it can (or must). */
+export async function wgslMissing(): Promise<string | undefined> {
+  if (process.env.FIRN_REQUIRE_WGSL === '1') return undefined;
   try {
-    await (await open()).close();
-    return { name, open };
+    await (await nodeWgslDevice()).close();
+    return undefined;
   } catch (error) {
-    return { name, open, missing: (error as Error).message.replace(/\s+/g, ' ') };
+    return (error as Error).message;
   }
 }
 
-export const testDevices: readonly TestDevice[] = [
-  { name: 'reference', open: async () => referenceDevice() },
-  await probe('cpu', () => cpuDevice(), false),
-  await probe('wgsl', () => nodeWgslDevice(), process.env.FIRN_REQUIRE_WGSL === '1'),
-];
+export async function openDevice(name: Runnable): Promise<Device> {
+  switch (name) {
+    case 'reference': return referenceDevice();
+    case 'cpu': return cpuDevice({ threads: 2 });
+    case 'wgsl': return nodeWgslDevice();
+  }
+}

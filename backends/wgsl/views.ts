@@ -1,5 +1,5 @@
 /** Reading and writing elements of bound views: addresses, packed words and halves of words. */
-import { elementOffset, int4Location, type Arithmetic } from '../../compiler/kernels/packing-address.js';
+import { type Arithmetic, elementOffset, int4Location, isInt4 } from '../../compiler/kernels/packing-address.js';
 import type { Program, View } from '../../compiler/ir/kernel.js';
 import { add, constant, divide, int32, modulo, multiply, ofAtom, scale, type Affine } from './affine.js';
 import { storageType, type BoundView, type KernelBindings } from './bindings.js';
@@ -49,7 +49,7 @@ function start(access: ViewAccess): Affine {
 /** Element offset of a dense or panel view, in elements of the view's dtype from the start of its binding. */
 export function elementAt(access: ViewAccess, at: readonly Affine[], scope: Scope): Affine {
   const { packing, strides } = access.view;
-  if (packing.kind === 'int4') throw new Error(`wgsl: view '${access.view.name}' is int4, its elements have no address`);
+  if (isInt4(packing)) throw new Error(`wgsl: view '${access.view.name}' is int4, its elements have no address`);
   const own = strides === undefined ? elementOffset(arithmetic(scope), packing, access.extents, at)
     : at.reduce((sum, a, i) => add(sum, scale(a, strides[i])), constant(0));
   return add(own, scale(start(access), access.half ? 2 : 1));

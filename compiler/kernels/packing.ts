@@ -161,7 +161,8 @@ export function unpackInt4(packing: Int4Packing, axes: readonly SizedAxis[], pac
 function placeInFragment(packing: Int4Packing, row: Int4Row, k: number): { word: number; shift: number; scale: number } {
   const length = int4BlockLength(packing);
   const start = (row.block + Math.floor(k / length)) * int4BlockBytes(packing);
-  const { word, shift, scale } = int4Location(numberArithmetic, packing, [packing.width, length], [row.lane, k % length]);
+  const one = (lane: number, along: number, other: number): number[] => packing.order.map((name, i) => (name === packing.lanes ? lane : i === packing.order.length - 1 ? along : other));
+  const { word, shift, scale } = int4Location(numberArithmetic, packing, one(packing.width, length, 1), one(row.lane, k % length, 0));
   return { word: start / 4 + word, shift, scale: start / 2 + scale };
 }
 

@@ -1,22 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { interpretLowered } from '../../backends/cuda/interpret-lowered.js';
 import { lowerProgram } from '../../backends/cuda/lower.js';
 import type { LowerOptions } from '../../backends/cuda/lowering.js';
-import { decodeElements } from '../../compiler/kernels/half.js';
-import { interpretProgram } from '../../compiler/kernels/interpret.js';
 import type { Program } from '../../compiler/ir/kernel.js';
-import { attendModule, copyOf, expertsModule, launchCase, matmulModule, programsOf, type Case } from './cases.js';
-import { roundOperands } from './round-operands.js';
+import { attendModule, expertsModule, launchCase, matmulModule, programsOf, type Case } from './cases.js';
+import { differenceOf } from './difference.js';
 
-/** Largest difference as a share of the largest expected value, over the whole written view. */
 function difference(c: Case, options: LowerOptions, seed: number, blocks?: number): number {
-  const [want, got] = [copyOf(c), copyOf(c)];
-  interpretProgram(roundOperands(c.program), c.dims, want);
-  interpretLowered(lowerProgram(c.program, options), c.dims, got, { seed, ...(blocks ? { blocks } : {}) });
-  const out = c.program.views.find((v) => v.access !== 'read')!;
-  const [a, b] = [want, got].map((x) => decodeElements(x[out.name], out.dtype));
-  const largest = a.reduce((m: number, v: number) => Math.max(m, Math.abs(v)), 1e-30);
-  return a.reduce((m: number, v: number, i: number) => Math.max(m, Number.isNaN(b[i]) ? Infinity : Math.abs(v - b[i]) / largest), 0);
+  return differenceOf(c, lowerProgram(c.program, options), { seed, ...(blocks ? { blocks } : {}) });
 }
 
 const named = (programs: readonly Program[], part: string): Program => programs.find((p) => p.name.includes(part))!;

@@ -98,7 +98,8 @@ function lower(graph: Module, info: ModelInfo, request: CompileRequest): { modul
   seen('graph', graph);
   const module = passes(graph, info);
   seen('passes', module);
-  const packings = choosePackings(module, scheduleFor(request.target, true).panel);
+  const { panel, int4 } = scheduleFor(request.target, true);
+  const packings = choosePackings(module, panel, int4);
   const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings }));
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request));

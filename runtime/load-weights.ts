@@ -6,6 +6,7 @@ import type { Executable } from '../backends/device.js';
 import type { Plan, Weight } from '../compiler/ir/plan.js';
 import type { WeightSource, WeightSources } from '../compiler/ir/weight-sources.js';
 import { decodeElements } from '../compiler/kernels/half.js';
+import { isInt4 } from '../compiler/kernels/packing-address.js';
 import { pack, packBytes, packInt4 } from '../compiler/kernels/packing.js';
 import { CheckpointError } from './checkpoint-error.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -41,7 +42,7 @@ async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightS
   const stored = checkpoint.tensors.get(name);
   const { packing } = block;
   if (stored === undefined) {
-    if (packing.kind === 'int4') return packInt4(packing, block.axes, await readInt4(checkpoint, source, block, packing.group));
+    if (isInt4(packing)) return packInt4(packing, block.axes, await readInt4(checkpoint, source, block, packing.group));
     throw unsuitable(checkpoint, int4Parts(name).packed, weight, 'int4 codes', 'add `quantize ... to int4(group: 32, along: in)` for it to the spec');
   }
   const dtype = valueDType(stored.dtype);
@@ -49,7 +50,7 @@ async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightS
     throw unsuitable(checkpoint, name, weight, stored.dtype, 'use a checkpoint that stores it as F32, BF16 or F16');
   }
   const bytes = await readPlain(checkpoint, source, block);
-  if (packing.kind !== 'int4' && dtype === weight.dtype) return packBytes(packing, block.axes, dtype, bytes);
+  if (!isInt4(packing) && dtype === weight.dtype) return packBytes(packing, block.axes, dtype, bytes);
   return pack(packing, block.axes, weight.dtype, decodeElements(bytes, dtype));
 }
 

@@ -3,11 +3,14 @@
  * which of the two it runs in.
  */
 import { DeviceError, type Device } from '../device.js';
+import { gpuTuning, rasteriserTuning, type Tuning } from './tuning.js';
 import { WgslExecutable, type DeviceHealth } from './executable.js';
 
 export interface WgslOptions {
   /** Keep to WebGPU's default limits even if the adapter offers larger buffers. */
   readonly portable?: boolean;
+  /** What kernels are written for; by the kind of adapter if absent. */
+  readonly tuning?: Tuning;
 }
 
 /** What `gpu` would run on. `software`: a rasteriser on the CPU, such as llvmpipe or SwiftShader. */
@@ -41,10 +44,11 @@ export async function wgslDevice(gpu: GPU, options: WgslOptions = {}): Promise<D
     throw new DeviceError('D21', `the adapter gives no device: ${(error as Error).message}`, 'update the graphics driver, or run on cpu');
   }
   const health = watch(device);
+  const tuning = options.tuning ?? (summary(adapter).software ? rasteriserTuning : gpuTuning);
   return {
     name: 'wgsl',
     description: `${summary(adapter).description} (WebGPU)`,
-    load: (bundle) => WgslExecutable.load(device, health, bundle),
+    load: (bundle) => WgslExecutable.load(device, health, tuning, bundle),
     close: async () => device.destroy(),
   };
 }

@@ -19,9 +19,6 @@ export interface Distribution {
   readonly slots: number;
 }
 
-/** Runs of neighbours that make memory accesses of one axis worthwhile. */
-const run = 16;
-
 function nextPowerOfTwo(n: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(1, n)));
 }
@@ -30,7 +27,7 @@ function nextPowerOfTwo(n: number): number {
  * First up to `run` neighbours of the innermost axis, then whatever axis has the most repetitions left, so that the
  * elements of one invocation form a block with few distinct coordinates per axis.
  */
-export function distribute(shape: readonly TileAxis[], invocations: number): Distribution {
+export function distribute(shape: readonly TileAxis[], invocations: number, run: number): Distribution {
   const threads = shape.map(() => 1);
   let used = 1;
   const left = (i: number): number => Math.ceil(shape[i].size / threads[i]);

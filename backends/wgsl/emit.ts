@@ -8,6 +8,8 @@ import { plainBindings, type KernelBindings } from './bindings.js';
 import { libraryNames, libraryText } from './functions.js';
 import { KernelPlan } from './kernel-plan.js';
 import { KernelWriter } from './kernel-writer.js';
+import { gpuTuning, type Tuning } from './tuning.js';
+import { VectorArrays } from './vectors.js';
 import { arrayName, arrayType, safeName, type ViewAccess } from './views.js';
 import { writeBody } from './write-statements.js';
 
@@ -25,23 +27,46 @@ export interface Shader {
 /** Workgroups per dimension that WebGPU grants by default; larger grids are folded into two. */
 export const maxWorkgroups = 65535;
 
-/** @param bindings how views are bound; one binding each if absent, with the dims that the program names. */
-export function emitWgsl(program: Program, bindings: KernelBindings = plainBindings(program, dimsOf(program))): Shader {
-  const plan = new KernelPlan(program);
-  const accesses = viewAccesses(program, bindings);
-  const views = new Map<string, ViewAccess>();
-  const writer = new KernelWriter(program, plan, views);
-  for (const a of accesses) views.set(a.view.name, { ...a, extents: a.view.axes.map((axis) => writer.scalar(axis.extent)) });
-  const start = gridVariables(writer);
-  writeBody(writer, program.body);
+export interface EmitOptions {
+  /** How views are bound; one binding each if absent, with the dims that the program names. */
+  readonly bindings?: KernelBindings;
+  readonly tuning?: Tuning;
+}
+
+export function emitWgsl(program: Program, options: EmitOptions = {}): Shader {
+  const bindings = options.bindings ?? plainBindings(program, dimsOf(program));
+  const plan = new KernelPlan(program, options.tuning ?? gpuTuning);
+  // Written once with every array that could be one of vectors, then with those where that saves reads.
+  const first = writeKernel(program, plan, bindings, new VectorArrays(vectorCandidates(program, plan, bindings)));
+  const writer = writeKernel(program, plan, bindings, new VectorArrays(first.vectors.worthwhile()));
   const offsets = program.views.filter((_, i) => bindings.views[i].offset === 'words').map((v) => v.name);
   const text = writer.scope.lines.map((l) => `  ${l}`).join('\n');
   const code = [
     ...header(program, plan), ...declarations(writer, bindings, offsets), '', ...library(text), `@compute @workgroup_size(${plan.invocations})`,
     'fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
-    '  let lid = i32(local);', ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), ...start, text, '}', '',
+    '  let lid = i32(local);', ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), text, '}', '',
   ].join('\n');
   return { code, entry: 'main', invocations: plan.invocations, bindings, offsets };
+}
+
+function writeKernel(program: Program, plan: KernelPlan, bindings: KernelBindings, vectors: VectorArrays): KernelWriter {
+  const accesses = viewAccesses(program, bindings, vectors);
+  const views = new Map<string, ViewAccess>();
+  const writer = new KernelWriter(program, plan, views, vectors);
+  for (const a of accesses) views.set(a.view.name, { ...a, extents: a.view.axes.map((axis) => writer.scalar(axis.extent)) });
+  gridVariables(writer);
+  writeBody(writer, program.body);
+  return writer;
+}
+
+/** Workgroup arrays of floats, and read-only storage of plain elements. */
+function vectorCandidates(program: Program, plan: KernelPlan, bindings: KernelBindings): Set<string> {
+  const out = new Set(plan.arrays.filter((a) => a.type === 'f32').map((a) => a.name));
+  program.views.forEach((view, i) => {
+    const { binding, access } = bindings.views[i];
+    if (access === 'read' && view.packing.kind !== 'int4' && arrayType(program, bindings, binding) !== 'i32') out.add(arrayName(program, bindings, binding));
+  });
+  return out;
 }
 
 /** Dynamic dims that a program names, sorted. */
@@ -54,22 +79,22 @@ export function dimsOf(program: Program): string[] {
   return [...names].sort();
 }
 
-function viewAccesses(program: Program, bindings: KernelBindings): ViewAccess[] {
+function viewAccesses(program: Program, bindings: KernelBindings, vectors: VectorArrays): ViewAccess[] {
   const halves = new Set(program.views.flatMap((v, i) => (v.access !== 'read' && isHalf(v) ? [bindings.views[i].binding] : [])));
   return program.views.map((view, i) => {
     const bound = bindings.views[i];
     return {
       view, bound, array: arrayName(program, bindings, bound.binding), stored: arrayType(program, bindings, bound.binding), extents: [],
-      half: isHalf(view), functions: halves.has(bound.binding),
+      half: isHalf(view), functions: halves.has(bound.binding), vectors,
     };
   });
 }
 
 const isHalf = (v: View): boolean => v.packing.kind !== 'int4' && (v.dtype === 'bf16' || v.dtype === 'f16');
 
-/** Defines the grid's axes from the workgroup's number; returns the lines that end workgroups beyond the grid. */
-function gridVariables(w: KernelWriter): string[] {
-  const lines = ['  let program = i32(workgroup.y * workgroups.x + workgroup.x);'];
+/** Defines the grid's axes from the workgroup's number and ends workgroups beyond the grid. */
+function gridVariables(w: KernelWriter): void {
+  w.scope.line('let program = i32(workgroup.y * workgroups.x + workgroup.x);');
   const extents = w.program.grid.map((g) => w.scalar(g.extent));
   const total = extents.reduce((a, b) => multiply(a, b, w.scope.bind), constant(1));
   const { max } = rangeOf(total);
@@ -80,7 +105,6 @@ function gridVariables(w: KernelWriter): string[] {
     rest = outer;
   }
   if (constantOf(total) === undefined || max > maxWorkgroups) w.scope.line(`if (program >= ${affineText(total)}) { return; }`);
-  return lines;
 }
 
 /** index mod extent and index / extent. */
@@ -114,12 +138,12 @@ function declarations(w: KernelWriter, bindings: KernelBindings, offsets: readon
     const array = arrayName(program, bindings, binding);
     const atomic = w.merged.has(array);
     const type = arrayType(program, bindings, binding);
-    lines.push(`@group(0) @binding(${binding}) var<storage, ${access}> ${array}: array<${atomic ? `atomic<${type}>` : type}>;`);
+    lines.push(`@group(0) @binding(${binding}) var<storage, ${access}> ${array}: array<${atomic ? `atomic<${type}>` : w.vectors.has(array) ? `vec4<${type}>` : type}>;`);
     if (w.view(program.views[i].name).functions) lines.push(...wordFunctions(array, atomic));
   });
   if (bindings.dims.length > 0) lines.push(uniform('Dims', 'dims', 0, bindings.dims));
   if (offsets.length > 0) lines.push(uniform('Launch', 'launch', 1, offsets.map(safeName)));
-  for (const a of w.plan.arrays) lines.push(`var<workgroup> ${a.name}: array<${a.type}, ${a.elements}>;`);
+  for (const a of w.plan.arrays) lines.push(`var<workgroup> ${a.name}: array<${w.vectors.has(a.name) ? `vec4<${a.type}>, ${a.elements / 4}` : `${a.type}, ${a.elements}`}>;`);
   if (w.usesBroadcast) lines.push('var<workgroup> uniform_word: i32;');
   return lines;
 }

@@ -9,8 +9,9 @@ import { add, affineText, constant, flatten, levelOf, offset, ofAtom, scale, int
 import { both, conjunction, lessThan, within, type Conditions } from './conditions.js';
 import type { OpStatement } from './definitions.js';
 import { callText, castText, literal } from './functions.js';
-import type { Scope, Value } from './scope.js';
+import { nameOf, type Scope, type Value } from './scope.js';
 import type { SharedArray } from './shared-memory.js';
+import type { VectorArrays } from './vectors.js';
 import { readElement, readInt4, type ViewAccess } from './views.js';
 
 /** Coordinates by axis name. */
@@ -38,6 +39,7 @@ export interface EvaluationContext {
   readonly source: (id: TileId) => Source;
   /** Told of every workgroup array and readwrite view that the code reads. */
   readonly reads: (what: string) => void;
+  readonly vectors: VectorArrays;
   /** Level of the block within which kept values stay as they are. */
   readonly stable: () => number;
 }
@@ -66,8 +68,8 @@ export class Evaluator {
       case 'register': return { value: this.register(source, own, tile) };
       case 'shared': {
         this.context.reads(source.array.name);
-        const index = scope.index(flatten(tile.shape.map((a) => at.get(a.name)!), tile.shape.map((a) => a.size)));
-        return { value: named(scope, { text: `${source.array.name}[${index.text}]`, level: Math.max(index.level, this.context.stable()) }, 'm') };
+        const index = flatten(tile.shape.map((a) => at.get(a.name)!), tile.shape.map((a) => a.size));
+        return { value: named(scope, this.context.vectors.read(source.array.name, index, scope, this.context.stable()), 'm') };
       }
       case 'load': return this.load(tile, source, at, own, scope);
       case 'scalar': return { value: { text: `i32(${affineText(source.value)})`, level: levelOf(source.value) } };
@@ -184,11 +186,8 @@ export class Evaluator {
   }
 }
 
-const simple = /^-?[\w.]+$/;
-
-/** Anything longer than a name or number gets one, so that it is computed once. */
 function named(scope: Scope, value: Value, hint: string): Value {
-  return simple.test(value.text) ? value : { text: scope.name(value, hint), level: value.level };
+  return { text: nameOf(scope, value, hint), level: value.level };
 }
 
 function exprText(e: Expr, args: readonly string[], dtypes: readonly DType[]): string {

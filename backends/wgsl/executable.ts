@@ -5,6 +5,7 @@ import { checkAccess, checkRun, portPieces, readPort, type RunRequest } from '..
 import { commandSizes, encodeCommands, prepareEntry, type Command } from './commands.js';
 import { PlanMemory } from './memory.js';
 import { Pipelines } from './pipelines.js';
+import type { Tuning } from './tuning.js';
 
 /** What went wrong on a device since somebody last asked. */
 export interface DeviceHealth {
@@ -27,7 +28,7 @@ export class WgslExecutable implements Executable {
     this.resident = memory.resident();
   }
 
-  static async load(device: GPUDevice, health: DeviceHealth, bundle: Bundle): Promise<WgslExecutable> {
+  static async load(device: GPUDevice, health: DeviceHealth, tuning: Tuning, bundle: Bundle): Promise<WgslExecutable> {
     const { plan } = bundle;
     if (plan.ranks !== 1) throw new DeviceError('D24', `the plan is for ${plan.ranks} ranks, WebGPU runs one`, 'compile for one rank, or run on the reference device');
     const programs = new Map(bundle.programs.map((p) => [p.name, p]));
@@ -36,7 +37,7 @@ export class WgslExecutable implements Executable {
     const memory = await PlanMemory.allocate(device, plan);
     const dims = device.createBuffer({ label: 'dims', size: Math.max(16, Math.ceil(plan.dims.length / 4) * 16), usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     try {
-      const context = { device, plan, programs, memory, pipelines: new Pipelines(device), dims };
+      const context = { device, plan, programs, memory, pipelines: new Pipelines(device, tuning), dims };
       const entries = await Promise.all(plan.entries.map(async (e) => [e.name, { commands: await prepareEntry(context, e.name), sizes: new Map() }] as const));
       health.check();
       return new WgslExecutable(device, health, plan, memory, dims, new Map(entries));

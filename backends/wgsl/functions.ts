@@ -40,17 +40,21 @@ const library: Readonly<Record<string, { readonly calls?: readonly string[]; rea
   let y = ((p * r * r + r) + 1.0f) * bitcast<f32>((half_n + 127) << 23u) * bitcast<f32>((i32(n) - half_n + 127) << 23u);
   return select(y, 0.0f, x < -87.3f);
 }` },
-  logarithm: { text: `fn logarithm(x: f32) -> f32 {
-  let tiny = x < 1.17549435e-38f;
-  let bits = bitcast<i32>(select(x, x * 8388608.0f, tiny)) - 0x3f3504f3;
-  let e = f32((bits >> 23u) - select(0, 23, tiny));
-  let f = bitcast<f32>((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
+  /** log(1 + f) for f between sqrt(1/2) - 1 and sqrt(2) - 1. */
+  log_near_one: { text: `fn log_near_one(f: f32) -> f32 {
   var p = 0.0704717785f * f - 0.115296535f;
   p = (p * f + 0.116805129f) * f - 0.124184176f;
   p = (p * f + 0.142488256f) * f - 0.166681111f;
   p = (p * f + 0.20000729f) * f - 0.24999994f;
   p = p * f + 0.333333313f;
-  let y = (f * f * f * p - e * 2.1219444005e-4f) - 0.5f * f * f + f + e * 0.693359375f;
+  return (f * f * f * p - 0.5f * f * f) + f;
+}` },
+  logarithm: { calls: ['log_near_one'], text: `fn logarithm(x: f32) -> f32 {
+  let tiny = x < 1.17549435e-38f;
+  let bits = bitcast<i32>(select(x, x * 8388608.0f, tiny)) - 0x3f3504f3;
+  let e = f32((bits >> 23u) - select(0, 23, tiny));
+  let f = bitcast<f32>((bits & 0x7fffff) + 0x3f3504f3) - 1.0f;
+  let y = (log_near_one(f) - e * 2.1219444005e-4f) + e * 0.693359375f;
   return select(y, -3.4028234e38f, x <= 0.0f);
 }` },
   hyperbolic_tangent: { calls: ['exponential'], text: `fn hyperbolic_tangent(x: f32) -> f32 {
@@ -61,11 +65,10 @@ const library: Readonly<Record<string, { readonly calls?: readonly string[]; rea
   return select(large, x * z * p + x, a < 0.625f);
 }` },
   logistic: { calls: ['exponential'], text: 'fn logistic(x: f32) -> f32 { return 1.0f / (1.0f + exponential(-x)); }' },
-  softplus: { calls: ['exponential', 'logarithm'], text: `fn softplus(x: f32) -> f32 {
+  /** Not by log(1 + y) * y / ((1 + y) - 1), which compilers may reassociate. */
+  softplus: { calls: ['exponential', 'logarithm', 'log_near_one'], text: `fn softplus(x: f32) -> f32 {
   let y = exponential(-abs(x));
-  let u = 1.0f + y;
-  let d = u - 1.0f;
-  return max(x, 0.0f) + select(logarithm(u) * (y / max(d, 1e-30f)), y, d == 0.0f);
+  return max(x, 0.0f) + select(logarithm(1.0f + y), log_near_one(min(y, 0.4f)), y < 0.4f);
 }` },
   error_function: { calls: ['exponential'], text: `fn error_function(x: f32) -> f32 {
   let a = min(abs(x), 4.0f);

@@ -1,15 +1,16 @@
 /** Everything about a kernel that is decided before its text is written. */
 import { unionAxes } from '../../compiler/kernels/build-shapes.js';
-import type { Program, Tile, TileAxis, TileId } from '../../compiler/ir/kernel.js';
+import type { Program, Tile, TileAxis, TileId, View } from '../../compiler/ir/kernel.js';
 import { ofAtom, type Affine } from './affine.js';
 import { axesKey, collectDefinitions, operandsOf, sizeOf, type Definitions, type OpStatement, type Placed } from './definitions.js';
 import { distribute, type Distribution } from './distribution.js';
 import { wgslType } from './functions.js';
 import { accumulatingDot, countUses, placeTiles, type Placement, type Placements } from './placement.js';
+import type { Tuning } from './tuning.js';
 import { allocateShared, type Allocation, type Request, type SharedArray } from './shared-memory.js';
 
-/** WebGPU's default maxComputeInvocationsPerWorkgroup and maxComputeWorkgroupStorageSize. */
-export const defaultLimits = { invocations: 256, workgroupBytes: 16384 } as const;
+/** WebGPU's default maxComputeWorkgroupStorageSize. */
+const workgroupBytes = 16384;
 
 /** How a dot is divided: elements of the result, and stretches of the summed axes, `parts` of which sum side by side. */
 export interface DotPlan {
@@ -17,6 +18,8 @@ export interface DotPlan {
   readonly parts: number;
   /** Neighbours along the last summed axis that are handled together. */
   readonly width: number;
+  /** Such neighbourhoods in one chunk (of 32 elements, which have one int4 scale). */
+  readonly group: number;
   readonly chunks: number;
 }
 
@@ -32,10 +35,10 @@ export class KernelPlan {
   private readonly distributions = new Map<string, Distribution>();
   private readonly uses: ReadonlyMap<TileId, number>;
 
-  constructor(readonly program: Program) {
+  constructor(readonly program: Program, readonly tuning: Tuning) {
     this.definitions = collectDefinitions(program);
     this.uses = countUses(this.definitions);
-    this.invocations = chooseInvocations(program, this.definitions);
+    this.invocations = chooseInvocations(program, this.definitions, tuning);
     this.lid = ofAtom({ text: 'lid', min: 0, max: Math.max(1, this.invocations - 1), level: 0 });
     this.storageOrders();
     this.allocation = this.fit();
@@ -58,7 +61,7 @@ export class KernelPlan {
   /** The same for every tile with these axes, in whatever order. */
   distribution(shape: readonly TileAxis[]): Distribution {
     const key = axesKey(shape);
-    const known = this.distributions.get(key) ?? distribute(shape, this.invocations);
+    const known = this.distributions.get(key) ?? distribute(shape, this.invocations, this.tuning.run);
     this.distributions.set(key, known);
     return known;
   }
@@ -90,17 +93,19 @@ export class KernelPlan {
     const [a, b] = [s.a, s.b].map((id) => this.definitions.of.get(id)!.tile.shape);
     const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
     const inner = over.at(-1)?.size ?? 1;
-    const width = [this.readsInt4(s) ? 8 : 2, 1].find((w) => inner % w === 0)!;
-    const chunks = sizeOf(over) / width;
+    const width = [this.readsPacked(s) ? 8 : 4, 4, 2, 1].find((w) => inner % w === 0 && (w === 1 || w * this.distribution(s.out.shape).slots <= 32))!;
+    const group = inner % 32 === 0 && width === 8 ? 4 : 1;
+    const chunks = sizeOf(over) / (width * group);
     const own = this.distribution(s.out.shape);
-    const parts = Math.min(Math.floor(this.invocations / own.threads), chunks);
-    return { distribution: own, parts: Math.max(1, parts), width, chunks };
+    const parts = this.tuning.splitSums ? Math.min(Math.floor(this.invocations / own.threads), chunks) : 1;
+    return { distribution: own, parts: Math.max(1, parts), width, group, chunks };
   }
 
-  private readsInt4(s: OpStatement<'dot'>): boolean {
+  /** Whether an operand is read in place from elements of 16 or 4 bits. */
+  private readsPacked(s: OpStatement<'dot'>): boolean {
     return [s.a, s.b].some((id) => {
       const { by } = this.definitions.of.get(id)!;
-      return this.placement(id) === 'inline' && by.statement.op === 'load' && this.viewOf(by.statement.view).packing.kind === 'int4';
+      return this.placement(id) === 'inline' && by.statement.op === 'load' && isPacked(this.viewOf(by.statement.view));
     });
   }
 
@@ -115,7 +120,7 @@ export class KernelPlan {
   }
 
   cumulate(s: OpStatement<'cumulate'>): CumulatePlan {
-    const outer = distribute(s.out.shape.filter((x) => x.name !== s.axis), this.invocations);
+    const outer = distribute(s.out.shape.filter((x) => x.name !== s.axis), this.invocations, this.tuning.run);
     const { size } = s.out.shape.find((x) => x.name === s.axis)!;
     const parts = Math.max(1, Math.min(Math.floor(this.invocations / outer.threads), Math.ceil(Math.sqrt(size))));
     return { outer, parts, length: Math.ceil(size / parts) };
@@ -135,12 +140,12 @@ export class KernelPlan {
   private fit(): Allocation {
     const refused = new Set<TileId>();
     for (;;) {
-      this.placements = placeTiles({ program: this.program, definitions: this.definitions, invocations: this.invocations, distribution: (shape) => this.distribution(shape), refused });
+      this.placements = placeTiles({ program: this.program, definitions: this.definitions, invocations: this.invocations, tuning: this.tuning, distribution: (shape) => this.distribution(shape), refused });
       const allocation = allocateShared(this.requests());
-      if (allocation.bytes + 16 <= defaultLimits.workgroupBytes) return allocation;
+      if (allocation.bytes + 16 <= workgroupBytes) return allocation;
       const next = this.placements.optional.find((id) => !refused.has(id));
       if (next === undefined) {
-        throw new Error(`wgsl: tile program '${this.program.name}' needs ${allocation.bytes} bytes of workgroup memory, a device has ${defaultLimits.workgroupBytes}; its tiles must be smaller`);
+        throw new Error(`wgsl: tile program '${this.program.name}' needs ${allocation.bytes} bytes of workgroup memory, a device has ${workgroupBytes}; its tiles must be smaller`);
       }
       refused.add(next);
     }
@@ -162,7 +167,7 @@ export class KernelPlan {
     const s = placed.statement;
     const request = (tile: Tile, elements: number, at: number): Request => ({ key: `scratch ${tile.id}`, type: wgslType(tile.dtype), elements, from: at, to: at });
     if (s.op === 'reduce') return [request(s.out, sizeOf(s.out.shape) * this.reduceParts(s), placed.order)];
-    if (s.op === 'cumulate') return [request(s.out, sizeOf(s.out.shape) * this.cumulate(s).parts, placed.order)];
+    if (s.op === 'cumulate') return [request(s.out, (sizeOf(s.out.shape) / s.out.shape.find((x) => x.name === s.axis)!.size) * this.cumulate(s).parts, placed.order)];
     if (s.op === 'dot' && !this.accumulates(s) && this.dot(s).parts > 1) return [request(s.out, sizeOf(s.out.shape) * this.dot(s).parts, placed.order)];
     if (s.op !== 'for') return [];
     return s.carries.flatMap((c, i) => {
@@ -189,16 +194,18 @@ export class KernelPlan {
   }
 }
 
+const isPacked = (v: View): boolean => v.packing.kind === 'int4' || v.dtype === 'bf16' || v.dtype === 'f16';
+
 /** The schedule's `threads`, else enough for the largest tile that is computed together. */
-function chooseInvocations(program: Program, definitions: Definitions): number {
+function chooseInvocations(program: Program, definitions: Definitions, tuning: Tuning): number {
   const { threads } = program.schedule;
-  if (threads !== undefined) return Math.max(1, Math.min(defaultLimits.invocations, 2 ** Math.floor(Math.log2(threads))));
+  if (threads !== undefined) return Math.max(1, Math.min(tuning.invocations, 2 ** Math.floor(Math.log2(threads))));
   let most = 1;
   for (const { statement: s } of definitions.statements) {
     const shapeOf = (id: TileId): readonly TileAxis[] => definitions.of.get(id)!.tile.shape;
     if (s.op === 'store') most = Math.max(most, sizeOf(shapeOf(s.value)));
     if (s.op === 'reduce') most = Math.max(most, sizeOf(shapeOf(s.value)));
-    if (s.op === 'dot') most = Math.max(most, Math.ceil(sizeOf(unionAxes(shapeOf(s.a), shapeOf(s.b))) / 8));
+    if (s.op === 'dot') most = Math.max(most, tuning.splitSums ? Math.ceil(sizeOf(unionAxes(shapeOf(s.a), shapeOf(s.b))) / 8) : sizeOf(s.out.shape));
   }
-  return Math.min(defaultLimits.invocations, Math.max(32, 2 ** Math.ceil(Math.log2(most))));
+  return Math.min(tuning.invocations, Math.max(tuning.splitSums ? 32 : 8, 2 ** Math.ceil(Math.log2(most))));
 }

@@ -12,6 +12,7 @@ import { wgslType } from './functions.js';
 import { resolveScalar, type ScalarContext } from './scalars.js';
 import { Scope, type Value } from './scope.js';
 import { isPending, needsBarrier, nothingPending, unitePending, type Pending, type SharedArray } from './shared-memory.js';
+import type { VectorArrays } from './vectors.js';
 import type { ViewAccess } from './views.js';
 import type { KernelPlan } from './kernel-plan.js';
 
@@ -20,12 +21,6 @@ export const unrolledSlots = 32;
 
 /** One element (or one element per loop iteration) that the invocation owns; `guards` must hold for it to exist. */
 export interface OwnElement { readonly at: Coordinates; readonly own: Own; readonly guards: Conditions; readonly scope: Scope }
-
-/**
- * A loop bound that drivers cannot see through. They unroll short loops whole, which for bodies with barriers and many
- * loads takes some of them seconds to compile; what is worth unrolling is unrolled here.
- */
-export const rolled = (count: number): string => (count === 1 ? '1' : `${count} * one`);
 
 export class KernelWriter {
   readonly evaluator: Evaluator;
@@ -42,13 +37,14 @@ export class KernelWriter {
   private touched: { reads: Set<string>; writes: Set<string> } = { reads: new Set(), writes: new Set() };
   private stable = 0;
 
-  constructor(readonly program: Program, readonly plan: KernelPlan, readonly views: ReadonlyMap<string, ViewAccess>) {
+  constructor(readonly program: Program, readonly plan: KernelPlan, readonly views: ReadonlyMap<string, ViewAccess>, readonly vectors: VectorArrays) {
     this.definitions = plan.definitions;
     this.scope = new Scope(undefined, { next: 0 });
     this.evaluator = new Evaluator({
       tile: (id) => this.tile(id),
       source: (id) => this.source(id),
       reads: (what) => this.touched.reads.add(what),
+      vectors,
       stable: () => this.stable,
     });
   }
@@ -190,7 +186,12 @@ export class KernelWriter {
     const name = scope.fresh('r');
     const inner = scope.nested();
     write(ofAtom({ text: name, min: 0, max: count - 1, level: inner.level }), inner);
-    scope.block(`for (var ${name} = 0; ${name} < ${count}; ${name}++)`, inner);
+    scope.block(`for (var ${name} = 0; ${name} < ${this.bound(count)}; ${name}++)`, inner);
+  }
+
+  /** A loop bound, behind a factor that drivers cannot see through if the tuning says so. */
+  bound(count: number): string {
+    return count === 1 || !this.plan.tuning.rolledLoops ? String(count) : `${count} * one`;
   }
 
   /** Whether code for the elements of `shape` must be repeated per slot, because registers are named. */
@@ -225,8 +226,8 @@ export class KernelWriter {
 
   keepShared(array: SharedArray, shape: readonly TileAxis[], e: OwnElement, value: Value): void {
     this.writes(array.name);
-    const index = e.scope.index(flatten(shape.map((a) => e.at.get(a.name)!), shape.map((a) => a.size)));
-    this.guarded(e.guards, e.scope, `${array.name}[${index.text}] = ${value.text};`);
+    const index = flatten(shape.map((a) => e.at.get(a.name)!), shape.map((a) => a.size));
+    this.guarded(e.guards, e.scope, `${this.vectors.place(array.name, index, e.scope)} = ${value.text};`);
   }
 
   guarded(guards: Conditions, scope: Scope, line: string): void {

@@ -35,12 +35,13 @@ export class PlanMemory {
     return memory;
   }
 
+  /** Whole vectors of four words: see `vectors.ts`. */
   private allocateBuffer(id: string, bytes: number, cuts: readonly number[]): void {
     this.pieces.set(id, cuts.map((from, i) => {
       const size = (cuts[i + 1] ?? bytes) - from;
       const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
       const name = cuts.length === 1 ? id : `${id}#${i}`;
-      return { name, from, bytes: size, gpu: this.device.createBuffer({ label: name, size: Math.max(4, Math.ceil(size / 4) * 4), usage }) };
+      return { name, from, bytes: size, gpu: this.device.createBuffer({ label: name, size: Math.max(16, Math.ceil(size / 16) * 16), usage }) };
     }));
   }
 

@@ -2,6 +2,7 @@
 import type { Program } from '../../compiler/ir/kernel.js';
 import type { KernelBindings } from './bindings.js';
 import { emitWgsl, type Shader } from './emit.js';
+import type { Tuning } from './tuning.js';
 
 export interface Pipeline {
   readonly shader: Shader;
@@ -14,7 +15,7 @@ export class Pipelines {
   private readonly known = new Map<string, Promise<Pipeline>>();
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(private readonly device: GPUDevice, private readonly tuning: Tuning) {}
 
   /** Starts compiling unless that has happened; failures name the kernel and where it comes from. */
   get(program: Program, bindings: KernelBindings): Promise<Pipeline> {
@@ -25,7 +26,7 @@ export class Pipelines {
   }
 
   private async compile(program: Program, bindings: KernelBindings): Promise<Pipeline> {
-    const shader = emitWgsl(program, bindings);
+    const shader = emitWgsl(program, { bindings, tuning: this.tuning });
     const views = this.layout(storageTypes(bindings));
     const parameters = this.layout(shader.offsets.length > 0 ? ['uniform', 'uniform'] : ['uniform']);
     const module = this.device.createShaderModule({ label: program.name, code: shader.code });

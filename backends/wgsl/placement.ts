@@ -12,6 +12,7 @@ import type { Program, Scalar, Statement, Tile, TileId } from '../../compiler/ir
 import { axesKey, operandsOf, sizeOf, type Carry, type Definition, type Definitions, type For, type OpStatement, type Placed } from './definitions.js';
 import type { Distribution } from './distribution.js';
 import { evaluationCost } from './evaluation-cost.js';
+import type { Tuning } from './tuning.js';
 
 export type Placement = 'inline' | 'register' | 'shared' | 'accumulator';
 
@@ -30,14 +31,13 @@ interface Demand {
 
 /** Iterations assumed of a loop whose bounds are dynamic. */
 const unknownTrips = 16;
-/** In units of one arithmetic operation per invocation. */
-const barrierCost = 24;
 const sharedAccessCost = 3;
 
 export interface PlacementContext {
   readonly program: Program;
   readonly definitions: Definitions;
   readonly invocations: number;
+  readonly tuning: Tuning;
   readonly distribution: (shape: Tile['shape']) => Distribution;
   /** Tiles that must not take workgroup memory. */
   readonly refused: ReadonlySet<TileId>;
@@ -177,7 +177,8 @@ class Placer {
     const { axes } = this.context.distribution(s.out.shape);
     for (const { id, shape } of [a, b]) {
       // One evaluation serves all elements of an invocation that differ only in axes the operand lacks.
-      const shared = axes.filter((x) => !shape.some((y) => y.name === x.name)).reduce((n, x) => n * x.repetitions, 1);
+      const lacking = axes.filter((x) => !shape.some((y) => y.name === x.name));
+      const shared = lacking.reduce((n, x) => n * x.repetitions * (this.context.tuning.sharedLoads && x === axes.at(-1) ? x.threads : 1), 1);
       this.want(id, points / shared, false, loops);
     }
     if (s.acc !== undefined) this.want(s.acc, sizeOf(s.out.shape), true, loops);
@@ -205,7 +206,7 @@ class Placer {
     const cost = this.cost(tile.id);
     if (demand.own) return demand.count > size && cost >= 6 ? 'register' : 'inline';
     if (this.context.refused.has(tile.id)) return 'inline';
-    const kept = (cost + sharedAccessCost) * size + sharedAccessCost * demand.count + barrierCost * this.context.invocations;
+    const kept = (cost + sharedAccessCost) * size + sharedAccessCost * demand.count + this.context.tuning.barrierCost * this.context.invocations;
     if (kept >= cost * demand.count) return 'inline';
     this.optional.push(tile.id);
     return 'shared';

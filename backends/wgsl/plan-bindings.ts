@@ -19,6 +19,8 @@ export interface LaunchBindings {
 
 const alignment = 256;
 const maxStorageBuffers = 8;
+/** Bytes of four words, the largest element of an array. */
+const vector = 16;
 
 interface Group { readonly buffer: string; readonly access: BoundView['access']; from: number; to: number; readonly views: number[] }
 
@@ -28,7 +30,7 @@ export function bindLaunch(program: Program, places: readonly BoundPlace[], dims
   places.forEach((p, i) => {
     if (p.offset % 4 !== 0) throw new Error(`wgsl: view '${program.views[i].name}' of '${program.name}' starts at byte ${p.offset} of '${p.buffer}', which is not a multiple of 4`);
     const from = Math.floor(p.offset / alignment) * alignment;
-    const to = Math.ceil((p.offset + Math.max(4, p.bytes)) / 4) * 4;
+    const to = Math.ceil((p.offset + Math.max(1, p.bytes)) / vector) * vector;
     groups.push({ buffer: p.buffer, access: written.has(p.buffer) ? 'read_write' : 'read', from, to, views: [i] });
   });
   joinWhile(groups, (a, b) => a.access === 'read_write' && a.from < b.to && b.from < a.to);

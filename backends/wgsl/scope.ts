@@ -7,6 +7,13 @@ import { type Affine, type Atom, type Bind, affineText, constant, levelOf, add, 
 /** A WGSL expression and the nesting level where all its parts are known. */
 export interface Value { readonly text: string; readonly level: number }
 
+const simple = /^-?[\w.]+$/;
+
+/** Anything longer than a name or number gets a name, so that it is computed once. */
+export function nameOf(scope: Scope, value: Value, hint: string): string {
+  return simple.test(value.text) ? value.text : scope.name(value, hint);
+}
+
 export class Scope {
   readonly lines: string[] = [];
   readonly level: number;

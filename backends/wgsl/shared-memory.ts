@@ -5,6 +5,7 @@
 
 /** An array wanted from statement `from` to statement `to`. */
 export interface Request { readonly key: string; readonly type: string; readonly elements: number; readonly from: number; readonly to: number }
+/** `elements` is a multiple of 4. */
 export interface SharedArray { readonly name: string; readonly type: string; readonly elements: number }
 export interface Allocation { readonly arrays: readonly SharedArray[]; readonly of: ReadonlyMap<string, SharedArray>; readonly bytes: number }
 
@@ -14,7 +15,7 @@ export function allocateShared(requests: readonly Request[]): Allocation {
   const of = new Map<string, SharedArray>();
   for (const r of [...requests].sort((a, b) => b.elements - a.elements || a.from - b.from)) {
     const free = arrays.find((a) => a.type === r.type && a.lives.every((l) => l.to < r.from || r.to < l.from));
-    const array = free ?? { name: `shared_${arrays.length}`, type: r.type, elements: r.elements, lives: [] };
+    const array = free ?? { name: `shared_${arrays.length}`, type: r.type, elements: Math.ceil(r.elements / 4) * 4, lives: [] };
     if (!free) arrays.push(array);
     array.lives.push(r);
     of.set(r.key, array);

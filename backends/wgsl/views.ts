@@ -1,9 +1,10 @@
 /** Reading and writing elements of bound views: addresses, packed words and halves of words. */
-import { elementOffset, int4Location, type Arithmetic } from '../../compiler/kernels/packing-address.js';
+import { type Arithmetic, elementOffset, int4Location, isInt4 } from '../../compiler/kernels/packing-address.js';
 import type { Program, View } from '../../compiler/ir/kernel.js';
 import { add, constant, divide, int32, modulo, multiply, ofAtom, scale, type Affine } from './affine.js';
 import { storageType, type BoundView, type KernelBindings } from './bindings.js';
-import type { Scope, Value } from './scope.js';
+import { nameOf, type Scope, type Value } from './scope.js';
+import type { VectorArrays } from './vectors.js';
 
 /** A view with the names it has in the shader. */
 export interface ViewAccess {
@@ -18,6 +19,7 @@ export interface ViewAccess {
   readonly half: boolean;
   /** Words go through `read_`, `write_` and `merge_` functions, since halves of them are written. */
   readonly functions: boolean;
+  readonly vectors: VectorArrays;
 }
 
 const arithmetic = (scope: Scope): Arithmetic<Affine> => ({
@@ -49,7 +51,7 @@ function start(access: ViewAccess): Affine {
 /** Element offset of a dense or panel view, in elements of the view's dtype from the start of its binding. */
 export function elementAt(access: ViewAccess, at: readonly Affine[], scope: Scope): Affine {
   const { packing, strides } = access.view;
-  if (packing.kind === 'int4') throw new Error(`wgsl: view '${access.view.name}' is int4, its elements have no address`);
+  if (isInt4(packing)) throw new Error(`wgsl: view '${access.view.name}' is int4, its elements have no address`);
   const own = strides === undefined ? elementOffset(arithmetic(scope), packing, access.extents, at)
     : at.reduce((sum, a, i) => add(sum, scale(a, strides[i])), constant(0));
   return add(own, scale(start(access), access.half ? 2 : 1));
@@ -70,13 +72,14 @@ export function readElement(access: ViewAccess, at: readonly Affine[], scope: Sc
 }
 
 function readWord(access: ViewAccess, word: Affine, scope: Scope): Value {
+  if (!access.functions) return access.vectors.read(access.array, word, scope, 0);
   const index = scope.index(word);
-  return { text: access.functions ? `read_${access.array}(${index.text})` : `${access.array}[${index.text}]`, level: index.level };
+  return { text: `read_${access.array}(${index.text})`, level: index.level };
 }
 
 function readHalf(access: ViewAccess, element: Affine, scope: Scope): Value {
   const word = readWord(access, divide(element, 2, scope.bind), scope);
-  const name = scope.name(word, 'w');
+  const name = nameOf(scope, word, 'w');
   const half = modulo(element, 2, scope.bind);
   const level = half.terms.reduce((l, t) => Math.max(l, t.atom.level), word.level);
   if (half.terms.length > 0) {

@@ -54,7 +54,7 @@ function eachStretch(w: KernelWriter, s: Cumulate, scope: Scope, write: (stretch
     const total = inner.fresh('p');
     inner.line(`var ${total}: ${wgslType(s.out.dtype)} = ${literal(0, s.out.dtype)};`);
     const element = flatten(d.axes.map((a) => at.get(a.name)!), d.axes.map((a) => a.size));
-    write({ at, part, total, scope: inner, scratch: (p) => `${scratch.name}[${inner.index(add(scale(element, parts), p)).text}]` });
+    write({ at, part, total, scope: inner, scratch: (p) => w.vectors.place(scratch.name, add(scale(element, parts), p), inner) });
     around.block(guards.length === 0 ? '' : `if (${conjunction(guards).text})`, inner);
   });
 }

@@ -11,7 +11,7 @@ import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
 import type { DotPlan } from './kernel-plan.js';
-import { rolled, type KernelWriter, type OwnElement } from './kernel-writer.js';
+import type { KernelWriter, OwnElement } from './kernel-writer.js';
 import type { Scope, Value } from './scope.js';
 
 type Dot = OpStatement<'dot'>;
@@ -51,20 +51,25 @@ function partOf(w: KernelWriter, plan: DotPlan, scope: Scope): Affine {
   return divide(w.plan.lid, plan.distribution.threads, scope.bind);
 }
 
-/** Calls `write` with the coordinates of each stretch of `width` neighbours, inside a loop over this part's stretches. */
+/** Calls `write` with the coordinates of `width` neighbours, inside loops over this part's chunks and what is in them. */
 function eachChunk(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, write: (k: readonly Coordinates[], inner: Scope) => void): void {
   const over = unionAxes(w.tile(s.a).shape, w.tile(s.b).shape).filter((x) => s.over.includes(x.name));
-  const stretch = (chunk: Affine, inner: Scope): Coordinates[] => {
-    const sizes = over.map((x, i) => (i === over.length - 1 ? x.size / plan.width : x.size));
-    const at = unflatten(chunk, sizes, inner.bind);
-    return Array.from({ length: plan.width }, (_, u) => new Map(over.map((x, i) => [x.name, i === over.length - 1 ? offset(scale(at[i], plan.width), u) : at[i]])));
+  const last = over.length - 1;
+  const stretch = (chunk: Affine, inGroup: Affine, inner: Scope): Coordinates[] => {
+    const at = unflatten(chunk, over.map((x, i) => (i === last ? x.size / (plan.width * plan.group) : x.size)), inner.bind);
+    const first = over.length === 0 ? [] : [...at.slice(0, last), add(scale(at[last], plan.width * plan.group), scale(inGroup, plan.width))];
+    return Array.from({ length: plan.width }, (_, u) => new Map(over.map((x, i) => [x.name, i === last ? offset(first[i], u) : first[i]])));
+  };
+  const inChunk = (chunk: Affine, inner: Scope): void => {
+    if (plan.group === 1) return write(stretch(chunk, constant(0), inner), inner);
+    w.repeat(inner, plan.group, (at, innermost) => write(stretch(chunk, at, innermost), innermost));
   };
   const part = partOf(w, plan, scope);
-  if (plan.chunks === 1 && plan.parts === 1) return write(stretch(constant(0), scope), scope);
+  if (plan.chunks === 1 && plan.parts === 1) return inChunk(constant(0), scope);
   const name = scope.fresh('k');
   const inner = scope.nested();
-  write(stretch(ofAtom({ text: name, min: 0, max: plan.chunks - 1, level: inner.level }), inner), inner);
-  scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${rolled(plan.chunks)}; ${name} += ${plan.parts})`, inner);
+  inChunk(ofAtom({ text: name, min: 0, max: plan.chunks - 1, level: inner.level }), inner);
+  scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${w.bound(plan.chunks)}; ${name} += ${plan.parts})`, inner);
 }
 
 function addProducts(w: KernelWriter, s: Dot, sums: Registers, elements: readonly OwnElement[], k: readonly Coordinates[], scope: Scope): void {
@@ -104,7 +109,7 @@ function finish(w: KernelWriter, out: Tile, acc: TileId | undefined, plan: DotPl
   }
   const scratch = w.plan.shared(`scratch ${out.id}`);
   const place = (at: Coordinates, part: Affine, scope: Scope): string =>
-    `${scratch.name}[${scope.index(add(scale(flatten(out.shape.map((a) => at.get(a.name)!), out.shape.map((a) => a.size)), plan.parts), part)).text}]`;
+    w.vectors.place(scratch.name, add(scale(flatten(out.shape.map((a) => at.get(a.name)!), out.shape.map((a) => a.size)), plan.parts), part), scope);
   w.root('', (scope) => {
     const part = partOf(w, plan, scope);
     w.writes(scratch.name);

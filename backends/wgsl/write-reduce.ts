@@ -39,15 +39,15 @@ export function writeReduce(w: KernelWriter, s: Reduce): void {
   w.root('', (scope) => {
     w.reads(scratch.name);
     w.eachOwn(s.out.shape, scope, w.unrolls(s.out.shape), (e) => {
-      const terms = Array.from({ length: left }, (_, p) => `${scratch.name}[${partIndex(s, e.at, constant(p), parts, e.scope)}]`);
+      const terms = Array.from({ length: left }, (_, p) => w.vectors.place(scratch.name, partIndex(s, e.at, constant(p), parts), e.scope));
       w.keep(kept, s.out.shape, e, { text: terms.reduce((a, b) => combined(s.fn, a, b)), level: e.scope.level });
     });
   });
 }
 
-function partIndex(s: Reduce, at: Coordinates, part: Affine, parts: number, scope: Scope): string {
+function partIndex(s: Reduce, at: Coordinates, part: Affine, parts: number): Affine {
   const outer = flatten(s.out.shape.map((a) => at.get(a.name)!), s.out.shape.map((a) => a.size));
-  return scope.index(add(scale(outer, parts), part)).text;
+  return add(scale(outer, parts), part);
 }
 
 /** One partial result per element of the result and invocation along the reduced axes. */
@@ -71,7 +71,7 @@ function reduceOwn(w: KernelWriter, s: Reduce, scope: Scope, parts: number): voi
     });
     const { at } = w.ownElement(d, outer, threads, inner);
     const guards = s.out.shape.reduce((all, a) => both(all, lessThan(at.get(a.name)!, constant(a.size))), w.active(d));
-    w.guarded(guards, inner, `${scratch.name}[${partIndex(s, at, part, parts, inner)}] = ${sum};`);
+    w.guarded(guards, inner, `${w.vectors.place(scratch.name, partIndex(s, at, part, parts), inner)} = ${sum};`);
   });
 }
 
@@ -80,7 +80,7 @@ function foldParts(w: KernelWriter, s: Reduce, left: number, parts: number): voi
   const scratch = w.plan.shared(`scratch ${s.out.id}`);
   const kept = Math.ceil(left / fan);
   const shape = [...s.out.shape, { name: partAxis, size: kept }];
-  const d = distribute(shape, w.plan.invocations);
+  const d = distribute(shape, w.plan.invocations, w.plan.tuning.run);
   w.root('', (scope) => {
     w.reads(scratch.name);
     w.writes(scratch.name);
@@ -88,7 +88,7 @@ function foldParts(w: KernelWriter, s: Reduce, left: number, parts: number): voi
     w.eachRepetition(d, d.axes.map(() => undefined), scope, false, (repetitions, inner) => {
       const e = w.ownElement(d, repetitions, threads, inner);
       const first = e.at.get(partAxis)!;
-      const place = (p: Affine): string => `${scratch.name}[${partIndex(s, e.at, p, parts, inner)}]`;
+      const place = (p: Affine): string => w.vectors.place(scratch.name, partIndex(s, e.at, p, parts), inner);
       let text = place(first);
       for (let p = kept; p < left; p += kept) {
         const at = offset(first, p);

@@ -3,7 +3,7 @@ import type { Statement, Tile } from '../../compiler/ir/kernel.js';
 import { affineText, add, constantOf, ofAtom, offset, rangeOf, scale, subtract, int32, divide } from './affine.js';
 import type { OpStatement } from './definitions.js';
 import { registerName, type Source } from './evaluate.js';
-import { rolled, type KernelWriter, type OwnElement } from './kernel-writer.js';
+import type { KernelWriter, OwnElement } from './kernel-writer.js';
 import { writeCumulate } from './write-cumulate.js';
 import { writeReduce } from './write-reduce.js';
 import { writeDot, finishAccumulator, startAccumulator } from './write-dot.js';
@@ -96,7 +96,7 @@ function writeFor(w: KernelWriter, s: OpStatement<'for'>): void {
   const known = constantOf(trips);
   const name = w.scope.fresh('n');
   const before = w.pending;
-  nested(w, `for (var ${name} = 0; ${name} < ${known === undefined ? affineText(trips) : rolled(known)}; ${name}++)`, () => {
+  nested(w, `for (var ${name} = 0; ${name} < ${known === undefined ? affineText(trips) : w.bound(known)}; ${name}++)`, () => {
     const turn = ofAtom({ text: name, min: 0, max: Math.max(0, rangeOf(trips).max - 1), level: w.scope.level });
     w.variables.set(s.variable, constantOf(trips) === 1 ? lo : add(lo, scale(turn, s.step)));
     writeBody(w, s.body);

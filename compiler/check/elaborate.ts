@@ -8,7 +8,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { Program } from '../../dsl/modules.js';
 import { addDims, symbol } from '../ir/dim.js';
-import { isFloat, type DType } from '../ir/dtype.js';
+import { type DType } from '../ir/dtype.js';
 import type { Axis, Module, Storage } from '../ir/graph.js';
 import { AxisTable } from './axis.js';
 import { compactTables } from './compact-tables.js';
@@ -84,7 +84,7 @@ function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Dia
 
 function modelFrame(run: Elaboration, program: Program, model: ChosenModel): Frame {
   const { name, span } = { name: model.model.name.name, span: model.model.name.span };
-  const instance: Instance = { path: '', site: '', owner: run, claimed: new Map(), members: new Map(), name, span };
+  const instance: Instance = { path: '', site: '', owner: run, iteration: false, claimed: new Map(), members: new Map(), name, span };
   const graph = new GraphScope(name, { params: run.params, states: run.states });
   const root = new Scope(undefined, 'file');
   const frame: Frame = { run, scope: root, instance, graph, depth: 0, wide: false };
@@ -130,7 +130,7 @@ function readOutputs(frame: Frame, model: Model, sections: Sections, taps: Taps)
     const base = paths[0].replace(/\[\d+\]/g, '');
     let name = base;
     for (let i = 2; outputs.some((o) => o.name === name); i++) name = `${base}_${i}`;
-    outputs.push({ name, value: isFloat(value.type.dtype) && value.type.dtype !== 'f32' ? builder.cast(value, 'f32') : value });
+    outputs.push({ name, value });
     named.push({ output: name, names: paths.map((p) => taps.names(p)[0]) });
   }
   return { outputs, taps: named };

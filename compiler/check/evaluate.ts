@@ -121,7 +121,9 @@ function evaluateMember(frame: Frame, e: Extract<Expr, { kind: 'member' }>): Val
   const path = memberPath(e);
   const root = frame.scope.find(path[0]);
   if (root?.kind === 'score-side' && path.length === 2) return scoreMember(root.side, path[1], e.span);
+  // An iteration sees the instances around its repeat.
   let at: Instance = frame.instance;
+  while (at.iteration && at.parent !== undefined && !at.members.has(path[0])) at = at.parent;
   for (const [i, name] of path.entries()) {
     const member = at.members.get(name);
     if (member === undefined) fail(messages.unknownMember(path.slice(0, i).join('.'), name, suggest(name, [...at.members.keys()]), e.span));

@@ -18,7 +18,13 @@ import { signature } from './signature.js';
 /** `times` repetitions of the `period` iterations from `start` on. */
 export interface Run { readonly start: number; readonly period: number; readonly times: number }
 
-/** The fewest iteration bodies that cover `kinds`: equal numbers are equal iterations. Each run costs its period. */
+/** What one more body weighs against one more run. */
+const perBody = 1000;
+
+/**
+ * The fewest iteration bodies that cover `kinds` (equal numbers are equal iterations), then the fewest runs, then the
+ * longest one first.
+ */
 export function findRuns(kinds: readonly number[]): readonly Run[] {
   const n = kinds.length;
   const best: { cost: number; run?: Run }[] = Array.from({ length: n + 1 }, () => ({ cost: Infinity }));
@@ -28,8 +34,10 @@ export function findRuns(kinds: readonly number[]): readonly Run[] {
       if (period > 1 && 2 * period > n - start) break;
       let times = 1;
       for (;; times++) {
-        const cost = period + best[start + period * times].cost;
-        if (cost < best[start].cost) best[start] = { cost, run: { start, period, times } };
+        const cost = period * perBody + 1 + best[start + period * times].cost;
+        const { run } = best[start];
+        const covered = run === undefined ? 0 : run.period * run.times;
+        if (cost < best[start].cost || (cost === best[start].cost && period * times > covered)) best[start] = { cost, run: { start, period, times } };
         const next = start + period * times;
         if (next + period > n || !sameStretch(kinds, start, next, period)) break;
       }
@@ -90,7 +98,7 @@ function emitRun(frame: Frame, label: Identifier, iterations: readonly Iteration
   const period = iterations.slice(run.start, run.start + run.period);
   const columns = period.map((_, j) => Array.from({ length: run.times }, (_, t) => iterations[run.start + t * run.period + j]));
   const captures = [...new Set(period.flatMap((it) => it.captures))];
-  const axis = frame.run.axes.fresh(`repeat ${period[0].prefix} ${run.period}`, label.name, run.times);
+  const axis = frame.run.axes.fresh(`repeat ${frame.instance.site} ${label.span.start} ${run.start}`, label.name, run.times);
   const { body, exported } = buildBody(frame, label.name, columns, initial, captures);
   const { builder } = frame.graph;
   builder.span = label.span;

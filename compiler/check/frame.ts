@@ -48,6 +48,8 @@ export interface Instance {
   readonly label?: Label;
   /** Who holds the label in the parent: the instance itself, or the repeat that all iterations belong to. */
   readonly owner: object;
+  /** One pass of a repeat, not the call of a layer. */
+  readonly iteration: boolean;
   /** Labels in use directly inside, and their owners. */
   readonly claimed: Map<string, { readonly owner: object; readonly span: Span }>;
   /** Parameters declared in it, and labelled instances, for `embed.table`. */
@@ -154,7 +156,7 @@ export function childInstance(parent: Instance, o: { readonly label?: Label; rea
   return {
     path: label === undefined ? parent.path : join(parent.path, `${label}${index}`),
     site: label === undefined ? parent.site : join(parent.site, label),
-    parent, label: o.label, owner: o.owner ?? claimed, name: o.name, span: o.span, claimed, members: new Map(),
+    parent, label: o.label, owner: o.owner ?? claimed, iteration: o.index !== undefined, name: o.name, span: o.span, claimed, members: new Map(),
   };
 }
 

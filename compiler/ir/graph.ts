@@ -49,6 +49,7 @@ export interface ParamDecl {
   readonly frozen: boolean;
   readonly span?: Span;
 }
+/** `log_uniform` is the logarithm of a sample of uniform(low, high). */
 export type Init =
   | { readonly kind: 'normal'; readonly deviation: number }
   | { readonly kind: 'uniform'; readonly low: number; readonly high: number }

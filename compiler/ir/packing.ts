@@ -18,12 +18,21 @@ export type Packing =
    * `width` bf16 scales. Rows and elements beyond the extents have code 8 and scale 0.
    * With width 8 and group 32 a block is 144 bytes, u32-aligned.
    */
-  | { readonly kind: 'int4'; readonly order: readonly string[]; readonly lanes: string; readonly width: number; readonly group: number };
+  | { readonly kind: 'int4'; readonly order: readonly string[]; readonly lanes: string; readonly width: number; readonly group: number }
+  /**
+   * The same codes and scales in the order in which the lanes of a warp hold the left operand of a 16 x 16 x (8 k) matrix
+   * instruction, so that one 16-byte load gives a lane all its codes of 16 rows by 64 of `along`. `group` is 16, 32 or 64.
+   * Per such block: 128 u32 words, word 4 l + s for lane l and columns 16 s .. 16 s + 15, then the scales of each group of
+   * the block's columns, 16 rows each. Of a word, nibbles i and 4 + i hold the row l / 4 + 8 (i mod 2) at the columns
+   * 2 (l mod 4) + 8 (i / 2) and one further: a shift and a mask give two neighbours in the halves of a word.
+   */
+  | { readonly kind: 'int4-mma'; readonly order: readonly string[]; readonly lanes: string; readonly width: 16; readonly group: number };
 
 export function printPacking(p: Packing): string {
   switch (p.kind) {
     case 'dense': return `dense[${p.order.join(', ')}]`;
     case 'panel': return `panel[${p.order.join(', ')}; ${p.lanes} by ${p.width}]`;
     case 'int4': return `int4[${p.order.join(', ')}; ${p.lanes} by ${p.width}, group ${p.group}]`;
+    case 'int4-mma': return `int4-mma[${p.order.join(', ')}; ${p.lanes} by 16, group ${p.group}]`;
   }
 }

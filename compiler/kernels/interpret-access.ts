@@ -5,7 +5,7 @@ import { indexedAxes, type Shape } from './build-shapes.js';
 import { fromBf16, fromF16, toBf16, toF16 } from './half.js';
 import { compileScalar, defineTile, tileOf, viewOf, type Action, type BoundView, type Machine, type Register } from './interpret-machine.js';
 import { alignment, offsets, stridesByName, volume } from './interpret-tables.js';
-import { int4BlockBytes, int4Location, numberArithmetic, type Int4Packing } from './packing-address.js';
+import { int4BlockBytes, int4Location, isInt4, numberArithmetic, type Int4Packing } from './packing-address.js';
 
 type Load = Extract<Statement, { op: 'load' }>;
 type Store = Extract<Statement, { op: 'store' }>;
@@ -98,7 +98,7 @@ export function compileLoad(m: Machine, s: Load): Action {
   const out = defineTile(m, s.out);
   const runs = compileRuns(m, bound, s.at, s.out.shape);
   const { length } = runs;
-  const read = bound.view.packing.kind === 'int4' ? int4Reader(bound, bound.view.packing, runs, out, s.out.dtype === 'bf16') : plainReader(bound, runs, out);
+  const read = isInt4(bound.view.packing) ? int4Reader(bound, bound.view.packing, runs, out, s.out.dtype === 'bf16') : plainReader(bound, runs, out);
   const fill = Number(s.fill);
   const check = readCheck(m, bound, runs);
   return () => runs.each((row, base, lo, hi, start) => {
@@ -157,7 +157,7 @@ function int4Reader(bound: BoundView, packing: Int4Packing, runs: Runs, out: Reg
   const along = bound.view.axes.length - 1;
   const blockWords = int4BlockBytes(packing) / 4;
   const value = (product: number): number => (round ? fromBf16(toBf16(product)) : product);
-  if (runs.axis !== along) {
+  if (runs.axis !== along || packing.kind === 'int4-mma') {
     const places = Array.from(runs.places);
     return (_base, from, count, to) => {
       for (let d = 0; d < places.length; d++) places[d] = runs.places[d];

@@ -3,7 +3,7 @@
  */
 import type { DType } from '../ir/dtype.js';
 import type { Program, Scalar, Tile, TileId, View } from '../ir/kernel.js';
-import { int4BlockBytes } from './packing-address.js';
+import { int4BlockBytes, int4BlockLength, isInt4 } from './packing-address.js';
 import { evaluateScalar } from './scalar.js';
 
 /** Elements of one tile, row-major in its shape. 16-bit floats are held as f32 values that they can represent; bool as 0, 1. */
@@ -126,7 +126,7 @@ function unbound(view: View): BoundView {
   const widths = view.axes.map((a) => {
     if (packing.kind === 'dense') return 1;
     if (a.name === packing.lanes) return packing.width;
-    return packing.kind === 'int4' && a.name === packing.order.at(-1) ? packing.group : 1;
+    return isInt4(packing) && a.name === packing.order.at(-1) ? int4BlockLength(packing) : 1;
   });
   const remainders = view.axes.map((a) => (packing.kind === 'panel' && a.name === packing.lanes ? 1 : 0));
   return { view, extents: view.axes.map(() => 0), strides: view.axes.map(() => 0), widths, remainders, data: nothing, halves: nothing };
@@ -143,7 +143,7 @@ export function bindView(bound: BoundView, dims: Readonly<Record<string, number>
   }
   const whole = view.strides ? stridedSpan(extents, view.strides) : next;
   bound.data = typedArray(view, bytes, whole);
-  bound.halves = view.packing.kind === 'int4' ? new Uint16Array(bytes.buffer, bytes.byteOffset, bound.data.length * 2) : nothing;
+  bound.halves = isInt4(view.packing) ? new Uint16Array(bytes.buffer, bytes.byteOffset, bound.data.length * 2) : nothing;
   bound.owners = checked && view.access !== 'read' ? new Int32Array(whole) : undefined;
 }
 
@@ -155,7 +155,7 @@ function stridedSpan(extents: readonly number[], strides: readonly number[]): nu
 
 /** `whole`: elements, or blocks for int4. */
 function typedArray(view: View, bytes: Uint8Array, whole: number): Register | Uint16Array {
-  const int4 = view.packing.kind === 'int4' ? view.packing : undefined;
+  const int4 = isInt4(view.packing) ? view.packing : undefined;
   const half = !int4 && (view.dtype === 'bf16' || view.dtype === 'f16');
   const count = int4 ? (whole * int4BlockBytes(int4)) / 4 : whole;
   const needed = count * (half ? 2 : 4);

@@ -27,12 +27,25 @@ export const numberArithmetic: Arithmetic<number> = {
 
 export const scalarArithmetic: Arithmetic<Scalar> = { constant: toScalar, add: plus, multiply: times, divide: floorDivide, modulo };
 
-export type Int4Packing = Extract<Packing, { kind: 'int4' }>;
-export type PlainPacking = Exclude<Packing, { kind: 'int4' }>;
+export type Int4Packing = Extract<Packing, { kind: 'int4' | 'int4-mma' }>;
+export type PlainPacking = Exclude<Packing, Int4Packing>;
+
+export function isInt4(packing: Packing): packing is Int4Packing { return packing.kind === 'int4' || packing.kind === 'int4-mma'; }
 
 /** Bytes of one int4 block: codes of `width` rows by `group` elements, then their scales. */
 export function int4BlockBytes(packing: Int4Packing): number {
+  if (packing.kind === 'int4-mma') return int4MmaBlock(packing).words * 4;
   return packing.width * (packing.group / 2 + 2);
+}
+
+/** Elements of the last axis that one block holds. */
+export function int4BlockLength(packing: Int4Packing): number {
+  return packing.kind === 'int4-mma' ? 64 : packing.group;
+}
+
+/** A block of `int4-mma`: 16 rows by 64. */
+export function int4MmaBlock(packing: Extract<Packing, { kind: 'int4-mma' }>): { readonly words: number } {
+  return { words: 128 + (64 / packing.group) * 8 };
 }
 
 /** Number of elements (padding included) that lie before row-major position `index` in extents `extents`. */
@@ -69,14 +82,28 @@ export function int4Location<T>(m: Arithmetic<T>, packing: Int4Packing, extents:
   const { width, group } = packing;
   const lanes = packing.order.indexOf(packing.lanes);
   const along = extents.length - 1;
-  const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, group) : e));
-  const block = rowMajor(m, blocks, index.map((e, i) => (i === lanes ? m.divide(e, width) : i === along ? m.divide(e, group) : e)));
+  const length = int4BlockLength(packing);
+  const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, length) : e));
+  const block = rowMajor(m, blocks, index.map((e, i) => (i === lanes ? m.divide(e, width) : i === along ? m.divide(e, length) : e)));
   const lane = m.modulo(index[lanes], width);
+  if (packing.kind === 'int4-mma') return mmaLocation(m, packing, block, lane, m.modulo(index[along], length));
   const inGroup = m.modulo(index[along], group);
   const bytes = int4BlockBytes(packing);
   const word = m.add(m.multiply(block, m.constant(bytes / 4)), m.add(m.multiply(m.divide(inGroup, 8), m.constant(width)), lane));
   const scale = m.add(m.add(m.multiply(block, m.constant(bytes / 2)), m.constant((width * group) / 4)), lane);
   return { word, shift: m.multiply(m.modulo(inGroup, 8), m.constant(4)), scale };
+}
+
+function mmaLocation<T>(m: Arithmetic<T>, packing: Extract<Packing, { kind: 'int4-mma' }>, block: T, row: T, column: T): Int4Location<T> {
+  const { words } = int4MmaBlock(packing);
+  const times = (a: T, b: number): T => m.multiply(a, m.constant(b));
+  const inStep = m.modulo(column, 16);
+  const lane = m.add(times(m.modulo(row, 8), 4), m.modulo(m.divide(inStep, 2), 4));
+  const pair = m.add(m.divide(row, 8), times(m.divide(inStep, 8), 2));
+  const nibble = m.add(pair, times(m.modulo(column, 2), 4));
+  const word = m.add(times(block, words), m.add(times(lane, 4), m.divide(column, 16)));
+  const scale = m.add(m.add(times(block, words * 2), m.constant(256)), m.add(times(m.divide(column, packing.group), 16), row));
+  return { word, shift: times(nibble, 4), scale };
 }
 
 export interface SizedAxis { readonly name: string; readonly size: number }
@@ -101,6 +128,11 @@ export function checkPacking(packing: Packing): void {
     return;
   }
   if (packing.order.at(-1) === packing.lanes) fail('the grouped axis must be the last, not the lanes');
+  if (packing.kind === 'int4-mma') {
+    if (packing.order.at(-2) !== packing.lanes) fail(`order must end in [lanes, along], lanes is '${packing.lanes}'`);
+    if (![16, 32, 64].includes(packing.group)) fail(`group ${packing.group} is not 16, 32 or 64`);
+    return;
+  }
   if (packing.group < 8 || packing.group % 8 !== 0) fail(`group ${packing.group} is not a multiple of 8`);
   if (packing.width % 2 !== 0) fail(`width ${packing.width} is odd, blocks would not be u32-aligned`);
 }
@@ -116,8 +148,9 @@ export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype:
       const padded = extents.map((e, i) => (packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) * packing.width : e));
       return product(padded) * dtypeBytes(dtype);
     }
-    case 'int4': {
-      const blocks = extents.map((e, i) => (i === extents.length - 1 ? Math.ceil(e / packing.group) : packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) : e));
+    case 'int4': case 'int4-mma': {
+      const length = int4BlockLength(packing);
+      const blocks = extents.map((e, i) => (i === extents.length - 1 ? Math.ceil(e / length) : packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) : e));
       return product(blocks) * int4BlockBytes(packing);
     }
   }

@@ -5,7 +5,7 @@
 import { dtypeBytes, type DType } from '../ir/dtype.js';
 import type { Packing } from '../ir/packing.js';
 import { fromBf16, decodeElements, encodeElements, roundHalfEven, toBf16 } from './half.js';
-import { checkPacking, int4BlockBytes, orderedExtents, packedBytes, type Int4Packing, type PlainPacking, type SizedAxis } from './packing-address.js';
+import { checkPacking, int4BlockBytes, int4BlockLength, int4Location, isInt4, numberArithmetic, orderedExtents, packedBytes, type Int4Packing, type PlainPacking, type SizedAxis } from './packing-address.js';
 
 type Words = Uint16Array | Uint32Array;
 
@@ -40,13 +40,13 @@ export function unpackBytes(packing: PlainPacking, axes: readonly SizedAxis[], d
 
 /** Rounds f32 (or integer) values to `dtype` and packs them; for int4 quantises them (see `quantizeInt4`). */
 export function pack(packing: Packing, axes: readonly SizedAxis[], dtype: DType, values: ArrayLike<number>): Uint8Array {
-  if (packing.kind !== 'int4') return packBytes(packing, axes, dtype, encodeElements(values, dtype));
+  if (!isInt4(packing)) return packBytes(packing, axes, dtype, encodeElements(values, dtype));
   return packInt4(packing, axes, quantizeAlong(packing, axes, values));
 }
 
 /** The values a packed tensor stands for, row-major in `axes`; 16-bit floats widened, int4 as code times scale in f32. */
 export function unpack(packing: Packing, axes: readonly SizedAxis[], dtype: DType, packed: Uint8Array): Float32Array | Int32Array | Uint32Array {
-  if (packing.kind !== 'int4') return decodeElements(unpackBytes(packing, axes, dtype, packed), dtype);
+  if (!isInt4(packing)) return decodeElements(unpackBytes(packing, axes, dtype, packed), dtype);
   const { codes, scales } = unpackInt4(packing, axes, packed);
   const out = new Float32Array(codes.length);
   eachInt4Row(packing, axes, (row) => {
@@ -100,6 +100,7 @@ export function packInt4(packing: Int4Packing, axes: readonly SizedAxis[], value
   const blockWords = int4BlockBytes(packing) / 4;
   eachInt4Row(packing, axes, (row) => {
     for (let k = 0; k < row.length; k++) {
+      if (packing.kind === 'int4-mma') { storeInFragment(packing, row, k, values, u32, u16); continue; }
       const block = row.block + Math.floor(k / group);
       const word = block * blockWords + Math.floor((k % group) / 8) * width + row.lane;
       const shift = (k % 8) * 4;
@@ -122,6 +123,12 @@ export function unpackInt4(packing: Int4Packing, axes: readonly SizedAxis[], pac
   const scales = new Uint16Array(axes.reduce((n, a) => n * size(a), 1));
   eachInt4Row(packing, axes, (row) => {
     for (let k = 0; k < row.length; k++) {
+      if (packing.kind === 'int4-mma') {
+        const at = placeInFragment(packing, row, k);
+        codes[row.plain + k * row.stride] = (u32[at.word] >>> at.shift) & 15;
+        if (k % group === 0) scales[row.scalePlain + (k / group) * row.scaleStride] = u16[at.scale];
+        continue;
+      }
       const block = row.block + Math.floor(k / group);
       const word = u32[block * blockWords + Math.floor((k % group) / 8) * width + row.lane];
       codes[row.plain + k * row.stride] = (word >>> ((k % 8) * 4)) & 15;
@@ -131,9 +138,23 @@ export function unpackInt4(packing: Int4Packing, axes: readonly SizedAxis[], pac
   return { codes, scales };
 }
 
+function placeInFragment(packing: Int4Packing, row: Int4Row, k: number): { word: number; shift: number; scale: number } {
+  const length = int4BlockLength(packing);
+  const start = (row.block + Math.floor(k / length)) * int4BlockBytes(packing);
+  const one = (lane: number, along: number, other: number): number[] => packing.order.map((name, i) => (name === packing.lanes ? lane : i === packing.order.length - 1 ? along : other));
+  const { word, shift, scale } = int4Location(numberArithmetic, packing, one(packing.width, length, 1), one(row.lane, k % length, 0));
+  return { word: start / 4 + word, shift, scale: start / 2 + scale };
+}
+
+function storeInFragment(packing: Int4Packing, row: Int4Row, k: number, values: Int4Values, u32: Uint32Array, u16: Uint16Array): void {
+  const { word, shift, scale } = placeInFragment(packing, row, k);
+  u32[word] = (u32[word] & ~(15 << shift)) | (values.codes[row.plain + k * row.stride] << shift);
+  if (k % packing.group === 0) u16[scale] = values.scales[row.scalePlain + (k / packing.group) * row.scaleStride];
+}
+
 function fillPadding(packing: Int4Packing, u32: Uint32Array): void {
   const blockWords = int4BlockBytes(packing) / 4;
-  const codeWords = (packing.width * packing.group) / 8;
+  const codeWords = (packing.width * int4BlockLength(packing)) / 8;
   for (let at = 0; at < u32.length; at += blockWords) u32.fill(0x88888888, at, at + codeWords);
 }
 
@@ -193,12 +214,13 @@ function eachInt4Row(packing: Int4Packing, axes: readonly SizedAxis[], visit: (r
   const place = packing.order.map((name) => axes.findIndex((a) => a.name === name));
   const last = extents.length - 1;
   const groups = Math.ceil(extents[last] / packing.group);
+  const lengths = Math.ceil(extents[last] / int4BlockLength(packing));
   const plainStrides = strides(axes.map((a) => a.size));
   const scaleStrides = strides(axes.map((a, i) => (i === place[last] ? groups : a.size)));
   const plain = place.map((p) => plainStrides[p]);
   const scale = place.map((p) => scaleStrides[p]);
   const lanes = packing.order.indexOf(packing.lanes);
-  const blocks = strides(extents.map((e, i) => (i === last ? groups : i === lanes ? Math.ceil(e / packing.width) : e)));
+  const blocks = strides(extents.map((e, i) => (i === last ? lengths : i === lanes ? Math.ceil(e / packing.width) : e)));
   eachIndex(extents.slice(0, -1), (index) => {
     const row = index[lanes];
     visit({

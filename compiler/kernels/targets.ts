@@ -3,7 +3,7 @@ import type { FusePolicy } from '../passes/fuse.js';
 import type { Limits } from './lower/lowering.js';
 import type { TileSizes } from './lower/tiling.js';
 
-export type Target = 'reference' | 'null' | 'cpu' | 'wgsl';
+export type Target = 'reference' | 'null' | 'cpu' | 'wgsl' | 'cuda:sm_80' | 'cuda:sm_90a';
 
 export interface Schedule extends FusePolicy {
   readonly sizes: TileSizes;
@@ -14,13 +14,15 @@ export interface Schedule extends FusePolicy {
   readonly merge: boolean;
   /** Interleave rows of plain weights in panels of this many. 0: row-major. */
   readonly panel: number;
+  /** Order of 4-bit codes: by rows (the default), or as matrix instructions hold them. */
+  readonly int4?: 'int4' | 'int4-mma';
 }
 
 const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few } as const;
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few, afterAttend: few ? 'together' : 'apart' } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,
@@ -33,9 +35,19 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
-      ...common, prologue: 'store', panel: 8,
+      ...common, prologue: 'store', afterAttend: 'apart', panel: 8,
       sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
       limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
+    };
+    case 'cuda:sm_80': return {
+      ...common, prologue: 'store', panel: 0, int4: 'int4-mma',
+      sizes: { rows: few ? 16 : 128, lanes: 128, programs: 108, heads: 64 },
+      limits: { tile: 1 << 15, k: 64, keys: 64, ids: 256 },
+    };
+    case 'cuda:sm_90a': return {
+      ...common, prologue: 'store', panel: 0, int4: 'int4-mma',
+      sizes: { rows: few ? 16 : 128, lanes: 128, programs: 132, heads: 64 },
+      limits: { tile: 1 << 15, k: 64, keys: 64, ids: 256 },
     };
   }
 }

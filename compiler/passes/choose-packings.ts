@@ -15,7 +15,7 @@ import * as messages from '../../dsl/schedule-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { lanesOf } from '../kernels/lower/tiling.js';
 
-export function choosePackings(module: Module, panel: number): Map<number, Packing> {
+export function choosePackings(module: Module, panel: number, int4: 'int4' | 'int4-mma' = 'int4'): Map<number, Packing> {
   const found = new Map<number, Packing>();
   visitGraph(module.graph, (index, node) => {
     if (node.op !== 'contract') return;
@@ -23,7 +23,7 @@ export function choosePackings(module: Module, panel: number): Map<number, Packi
       const param = parameterOf(index, node.operands[side]);
       if (!param) continue;
       const decl = module.params[param.node.param];
-      const packing = packingFor(index, node, side, param.names, decl, panel);
+      const packing = packingFor(index, node, side, param.names, decl, { panel, int4 });
       if (packing) found.set(param.node.param, packing);
     }
   });
@@ -53,7 +53,7 @@ function parameterOf(index: GraphIndex, value: ValueId): { node: Node & { op: 'p
   return inner && { node: inner.node, names: new Map([...inner.names].map(([outer, own]) => [outer === node.from ? node.to : outer, own])) };
 }
 
-function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, panel: number): Packing | undefined {
+function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, choice: { panel: number; int4: 'int4' | 'int4-mma' }): Packing | undefined {
   const mine = axisNames(typeOf(index, node.operands[side]));
   const other = axisNames(typeOf(index, node.operands[1 - side]));
   const lanes = lanesOf(node, mine, other);
@@ -66,8 +66,10 @@ function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 
   if (decl.storage.kind === 'int4' && decl.storage.along !== order[order.length - 1]) {
     throw new FirnError([messages.groupedAlongOther(decl.paths[0], decl.storage.along, order[order.length - 1], spanOf(decl))]);
   }
+  const inFragments = choice.int4 === 'int4-mma' && order.at(-2) === own(lanes) && decl.storage.kind === 'int4' && [16, 32, 64].includes(decl.storage.group);
+  if (decl.storage.kind === 'int4' && inFragments) return { kind: 'int4-mma', order, lanes: own(lanes), width: 16, group: decl.storage.group };
   if (decl.storage.kind === 'int4') return { kind: 'int4', order, lanes: own(lanes), width: 8, group: decl.storage.group };
-  return panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: panel };
+  return choice.panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: choice.panel };
 }
 
 function spanOf(decl: ParamDecl): Span {

@@ -9,7 +9,7 @@
  * contraction with a parameter is computed exactly once.
  */
 import type { Node, ValueId } from '../ir/graph.js';
-import { typeOf, type GraphIndex } from '../ir/graph-index.js';
+import { axisNames, typeOf, type GraphIndex } from '../ir/graph-index.js';
 import { extentOf, isHeavy, isParameter, isView, repeatsWork, sources } from './fuse-rules.js';
 
 export interface FusePolicy {
@@ -17,6 +17,8 @@ export interface FusePolicy {
   readonly prologue: 'recompute' | 'store';
   /** Contractions that select: each token's choices one by one, or expert by expert over lists of rows. */
   readonly select: 'direct' | 'grouped';
+  /** A map of each head's attention result: in the attention's own kernel (read per token), or in one that tokens share. */
+  readonly afterAttend: 'together' | 'apart';
 }
 
 /** Values one kernel stores, and the stored values it reads. */
@@ -64,13 +66,21 @@ function chainEnd(index: GraphIndex, stored: ReadonlySet<ValueId>, heavy: Node, 
     if (open.size === 1) [end] = open.keys();
     if ([...open.keys()].some((v) => stored.has(v)) || [...open.values()].some((users) => users.length === 0)) return end;
     const [value, [user]] = [...open].reduce((a, b) => (index.position.get(b[1][0])! < index.position.get(a[1][0])! ? b : a));
-    if (!continues(index, user, value, sums && open.size === 1)) return end;
+    if (!continues(index, user, value, sums && open.size === 1) && !mapsHeads(index, heavy, user, value, policy)) return end;
     if (user.op === 'contract') sums = false;
     const result = user.results[0].id;
     if (user.op === 'state_write') return open.size === 1 && open.get(value)!.length === 1 ? result : end;
     open = new Map([...open].map(([v, users]) => [v, users.filter((u) => u !== user)] as const).filter(([, users]) => users.length > 0));
     open.set(result, index.consumers.get(result) ?? []);
   }
+}
+
+/** A contraction of the attention's own value axes with a parameter: each head's result is then needed only there. */
+function mapsHeads(index: GraphIndex, heavy: Node, user: Node, value: ValueId, policy: FusePolicy): boolean {
+  if (heavy.op !== 'attend' || policy.afterAttend === 'apart' || user.op !== 'contract' || user.select) return false;
+  const other = user.operands[0] === value ? user.operands[1] : user.operands[0];
+  const heads = new Set([heavy.operands[0], ...heavy.keys.map((_, i) => heavy.operands[4 + 2 * i])].flatMap((v) => axisNames(typeOf(index, v))));
+  return isParameter(index, other) && user.over.every((a) => !heads.has(a) || heavy.over.includes(a));
 }
 
 function continues(index: GraphIndex, user: Node, value: ValueId, sumsChoices: boolean): boolean {

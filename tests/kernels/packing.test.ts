@@ -139,7 +139,7 @@ describe('packing', () => {
 
   it('rejects parameters that contradict each other', () => {
     const axes = [{ name: 'n', size: 4 }, { name: 'k', size: 4 }];
-    expect(() => packedBytes({ kind: 'int4', order: ['k', 'n'], lanes: 'n', width: 8, group: 32 }, axes, 'f32')).toThrow(/order must end/);
+    expect(() => packedBytes({ kind: 'int4', order: ['k', 'n'], lanes: 'n', width: 8, group: 32 }, axes, 'f32')).toThrow(/grouped axis must be the last/);
     expect(() => packedBytes({ kind: 'int4', order: ['n', 'k'], lanes: 'n', width: 8, group: 12 }, axes, 'f32')).toThrow(/multiple of 8/);
     expect(() => packedBytes({ kind: 'panel', order: ['n', 'k'], lanes: 'k', width: 8 }, axes, 'f32')).toThrow(/last axis/);
     expect(() => packedBytes({ kind: 'dense', order: ['n', 'x'] }, axes, 'f32')).toThrow(/'x'/);

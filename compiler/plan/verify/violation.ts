@@ -73,5 +73,12 @@ export function bytesOf(dtype: DType, packing: Packing, extents: Values): number
       // Half a byte per code, two bytes per scale.
       return count * panels * packing.width * groups * (packing.group / 2 + 2);
     }
+    case 'int4-mma': {
+      const names = [...packing.order];
+      const blocks = Math.ceil(of(names.pop() ?? '') / 64) * Math.ceil(of(names.pop() ?? '') / 16);
+      for (const name of names) count *= of(name);
+      // 16 rows of 64 codes, and the scales of their groups.
+      return count * blocks * (512 + (64 / packing.group) * 32);
+    }
   }
 }

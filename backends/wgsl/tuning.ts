@@ -1,0 +1,23 @@
+/** Choices that suit one kind of device. Results differ by rounding only. */
+export interface Tuning {
+  /** Invocations per workgroup, at most. */
+  readonly invocations: number;
+  /** Neighbours along a tile's innermost axis that get an invocation each before other axes do. */
+  readonly run: number;
+  /** Let several invocations share the sum of one element of a dot if there are more invocations than elements. */
+  readonly splitSums: boolean;
+  /** What keeping a tile in workgroup memory costs per invocation besides its accesses, in arithmetic operations. */
+  readonly barrierCost: number;
+  /** Loads whose address does not depend on the invocation are done once for all of them. */
+  readonly sharedLoads: boolean;
+  /** Hide the bounds of loops from the driver, which would otherwise unroll them. */
+  readonly rolledLoops: boolean;
+}
+
+export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, barrierCost: 24, sharedLoads: false, rolledLoops: false };
+
+/**
+ * Software rasterisers run invocations in the lanes of SIMD registers: loads whose address all lanes share are cheap and
+ * all others are loops over lanes, barriers are costly, and compiling takes longer than running unless code is short.
+ */
+export const rasteriserTuning: Tuning = { invocations: 64, run: 64, splitSums: false, barrierCost: 100, sharedLoads: true, rolledLoops: true };

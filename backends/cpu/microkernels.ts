@@ -29,14 +29,16 @@ export function outerKernel(element: Element, rows: number, vectors: number, lev
   const name = `outer_${element}_${rows}x${vectors}`;
   const { lanes } = level;
   const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const at = (v: number): string => `${loader(element)}(b + k * bk${vectorOffset(v, lanes)})`;
   const lines = [
     `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const ${pointee(element)}* b, int64_t bk, int64_t bp, int n, float* c, int64_t cm) {`,
     ...all.map(([m, v]) => `  vf c${m}_${v} = load(c + ${m} * cm + ${v * lanes});`),
     '  for (int k = 0; k < n; ++k) {',
-    ...count(vectors).map((v) => `    const vf b${v} = ${loader(element)}(b + k * bk${vectorOffset(v, lanes)});`),
+    // One row uses each vector once: named, they would take the registers of the sums.
+    ...(rows === 1 ? [] : count(vectors).map((v) => `    const vf b${v} = ${at(v)};`)),
     ...count(rows).flatMap((m) => [
       `    const vf a${m} = splat(a[${m} * am + k * ak]);`,
-      ...count(vectors).map((v) => `    c${m}_${v} += a${m} * b${v};`),
+      ...count(vectors).map((v) => `    c${m}_${v} += a${m} * ${rows === 1 ? at(v) : `b${v}`};`),
     ]),
     '  }',
     ...all.map(([m, v]) => `  put(c + ${m} * cm + ${v * lanes}, c${m}_${v});`),

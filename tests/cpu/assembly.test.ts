@@ -51,3 +51,10 @@ describe('inner loops on AVX2', () => {
     }
   });
 });
+
+describe('levels that this processor may lack', () => {
+  for (const level of levels) it(`${level.label} code compiles`, async () => {
+    const kernels = (['int4', 'panel-bf16', 'dense-f32'] as const).map((weight) => emitKernel(matmul({ tokens: 20, n: 40, k: 320, bm: 16, bn: 40, bk: 320, weight }).program, [{ name: 'tokens', max: 64 }], level));
+    await expect(buildKernels([emitSource(kernels)], level)).resolves.toHaveLength(1);
+  });
+});

@@ -8,22 +8,24 @@ import { pack } from '../compiler/kernels/packing.js';
 import type { LoadProgress } from './load-weights.js';
 import { fillNormal, fillUniform, type Stream, streamKey } from './random.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
+import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
 
 /** Fills every weight of `plan` from `seed` (a 32-bit integer) as its `init` says. */
 export async function initWeights(executable: Executable, plan: Plan, seed: number, onProgress?: (p: LoadProgress) => void): Promise<void> {
-  const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  const totalBytes = plan.ranks * plan.weights.reduce((n, w) => n + w.bytes, 0);
   let doneBytes = 0;
   for (const weight of plan.weights) {
-    for (const block of weightBlocks(weight, new Set(), 1 << 22)) {
-      const bytes = pack(block.packing, block.axes, weight.dtype, blockValues(weight, block, seed));
-      await executable.write(weight.buffer, block.offset, bytes);
-      doneBytes += bytes.length;
+    const whole = { ...weight, axes: wholeAxes(plan, weight) };
+    for (const part of weightParts(plan, weight)) for (const block of weightBlocks(weight, new Set(), 1 << 22)) {
+      const bytes = pack(block.packing, block.axes, weight.dtype, blockValues(whole, blockOfWhole(block, part), seed));
+      for (const rank of part.ranks) await executable.write(weight.buffer, block.offset, bytes, rank);
+      doneBytes += bytes.length * part.ranks.length;
       onProgress?.({ path: weight.path, doneBytes, totalBytes });
     }
   }
 }
 
-/** Values of a block, row-major in its axes. */
+/** Values of a block, row-major in its axes; the weight's axes are those of the whole, whichever part the block is of. */
 export function blockValues(weight: Weight, block: Block, seed: number): Float32Array {
   const fill = filler(weight, { seed, key: streamKey(weight.path) });
   const sizes = new Map(block.axes.map((a) => [a.name, a.size]));
@@ -40,7 +42,7 @@ export function blockValues(weight: Weight, block: Block, seed: number): Float32
       return;
     }
     const { name, size } = weight.axes[axis];
-    const first = block.fixed.get(name) ?? (name === block.along ? block.start : 0);
+    const first = block.fixed.get(name) ?? (name === block.along ? block.start : block.origin.get(name) ?? 0);
     const count = block.fixed.has(name) ? 1 : sizes.get(name)!;
     for (let i = first; i < first + count; i++) visit(axis + 1, position * size + i);
   };

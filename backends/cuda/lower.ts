@@ -106,7 +106,7 @@ class BodyLowering {
   private statement(s: TileStatement, mode: Mode, body: readonly TileStatement[]): Statement[] {
     switch (s.op) {
       case 'let': return [{ op: 'let', name: s.name, value: s.value }];
-      case 'if': return [{ op: 'if', condition: s.condition, body: this.lower(s.body, mode) }];
+      case 'if': return unlessEmpty({ op: 'if', condition: s.condition, body: this.lower(s.body, mode) });
       case 'for': return this.loop(s, mode);
       default: return mode === 'producer' ? [] : this.compute(s, body);
     }
@@ -114,7 +114,7 @@ class BodyLowering {
 
   private loop(s: Loop, mode: Mode): Statement[] {
     const ring = this.rings.get(s);
-    if (mode === 'producer') return ring ? produce(this.l, s, ring) : [plainLoop(s, this.lower(s.body, mode))];
+    if (mode === 'producer') return ring ? produce(this.l, s, ring) : unlessEmpty(plainLoop(s, this.lower(s.body, mode)));
     const start = s.carries.flatMap((c) => { const out = this.l.fragmentOf(c.inside); return this.assign(out, c.initial); });
     const inside = new Set(s.carries.map((c) => c.inside.id));
     const walk = ring ? this.pipelined(s, ring, mode) : [plainLoop(s, [...this.lower(s.body, mode), ...this.advance(s)])];
@@ -215,6 +215,11 @@ class BodyLowering {
   }
 }
 
-function plainLoop(s: Loop, body: readonly Statement[]): Statement {
+/** A role skips what has nothing for it. */
+function unlessEmpty(s: Statement & { op: 'for' | 'if' }): Statement[] {
+  return s.body.some((x) => x.op !== 'let') ? [s] : [];
+}
+
+function plainLoop(s: Loop, body: readonly Statement[]): Statement & { op: 'for' } {
   return { op: 'for', variable: s.variable, lo: s.lo, hi: s.hi, step: int(s.step), unroll: false, body };
 }

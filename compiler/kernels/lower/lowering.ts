@@ -46,8 +46,8 @@ export class Lowering {
   readonly own = new Set<ValueId>();
   /** Inputs of a scan's body: how to come by them over a region. */
   readonly bound = new Map<ValueId, (region: Region) => Tile>();
-  /** In a grouped kernel: the ids value whose expert is fixed, and that expert. */
-  fixedSelect: { readonly ids: ValueId; readonly at: Scalar } | undefined;
+  /** In a grouped kernel: the ids value whose expert is fixed, and that expert, or that it is none. */
+  fixedSelect: { readonly ids: ValueId; readonly at: Scalar | 'none' } | undefined;
 
   private constructor(
     readonly level: Level, readonly builder: ProgramBuilder, readonly limits: Limits,

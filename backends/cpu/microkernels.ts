@@ -54,8 +54,10 @@ function int4Offsets(v: number, lanes: number, group: number): { panel: string; 
   return { panel: base, word: lane === '' ? '' : `${lane}4`, scale: ` + ${group * 4}${lane === '' ? '' : `${lane}2`}` };
 }
 
-/** Bytes ahead that weights are fetched: about what arrives while one group is computed, times the memory's latency. */
+/** Bytes ahead that weights are fetched: what is read in about the memory's latency. */
 const ahead = 1024;
+/** Panels shorter than this end before that: there the same place of the next panels is fetched. */
+const shortPanel = 4096;
 
 /**
  * c[m][v] += sum over k of a[m * am + k * ak] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
@@ -71,10 +73,11 @@ export function int4Kernel(rows: number, vectors: number, group: number, level: 
   const lines = [
     `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
     '  (void)half;',
+    ...(rows > 1 ? [] : [`  const int64_t ahead = bp < ${shortPanel} ? ${panels.length} * bp : ${ahead};`]),
     '  for (int g = 0; g < groups; ++g) {',
     `    const uint8_t* q = b + (int64_t)g * ${block};`,
     `    const float* x = a + (int64_t)g * ${group} * ak;`,
-    ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ${ahead + i * 64});`))),
+    ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ahead + ${i * 64});`))),
     ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
     `    for (int j = 0; j < ${group / 8}; ++j) {`,
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { referenceDevice } from '../../backends/reference/device.js';
 import type { Mesh } from '../../compiler/ir/mesh.js';
@@ -73,6 +74,15 @@ describe('a compiled model on several ranks', () => {
     expect(ratio(/norm|embed|head|wq_a|wkv_a|ffn\.gate\.(weight|bias)/)).toBe(1);
     expect(parts.groups).toEqual([{ name: 'tensor', teams: [[0, 1], [2, 3]] }, { name: 'expert', teams: [[0, 2], [1, 3]] }]);
     expect(parts.weights.find((w) => w.path === 'layers[1].ffn.experts.up')!.shard).toEqual([{ axis: 'width_2', group: 'tensor' }, { axis: 'experts', group: 'expert' }]);
+  });
+
+  it('full K2 on 64 ranks: a sixty-fourth of the experts each, and the ranks meet', () => {
+    const text = readFileSync(new URL('../../examples/kimi-k2.firn', import.meta.url), 'utf8');
+    const { bundle } = compile({ entry: { path: 'kimi-k2.firn', text }, load: nodeLoader, target: 'null', mesh: { tensor: 8, expert: 8 } });
+    const { plan } = bundle!;
+    expect([plan.ranks, plan.groups.map((g) => g.teams.length)]).toEqual([64, [8, 8]]);
+    expect(plan.buffers.find((b) => b.kind === 'weights')!.bytes).toBeLessThan(18e9);
+    expect(plan.weights.find((w) => w.path === 'layers[60].ffn.experts.down')!.axes.map((a) => a.size)).toEqual([48, 7168, 256]);
   });
 
   it('is the same plan each time, and without a mesh the spec\'s own binds nothing', () => {

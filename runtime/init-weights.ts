@@ -6,7 +6,7 @@ import type { Executable } from '../backends/device.js';
 import type { Plan, Weight } from '../compiler/ir/plan.js';
 import { pack } from '../compiler/kernels/packing.js';
 import type { LoadProgress } from './load-weights.js';
-import { fillNormal, fillUniform, type Stream, streamKey } from './random.js';
+import { fillNormal, fillUniform, type Stream, type Stretch, streamKey } from './random.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
 import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
 
@@ -37,7 +37,7 @@ export function blockValues(weight: Weight, block: Block, seed: number): Float32
   const span = weight.axes.slice(inner).reduce((n, a) => n * a.size, 1);
   const visit = (axis: number, position: number): void => {
     if (axis === inner) {
-      fill(position * span, out, to, span);
+      fill({ start: position * span, out, at: to, count: span });
       to += span;
       return;
     }
@@ -50,7 +50,7 @@ export function blockValues(weight: Weight, block: Block, seed: number): Float32
   return out;
 }
 
-type Fill = (start: number, out: Float32Array, at: number, count: number) => void;
+type Fill = (stretch: Stretch) => void;
 
 function filler(weight: Weight, stream: Stream): Fill {
   const number = (key: string): number => {
@@ -58,15 +58,17 @@ function filler(weight: Weight, stream: Stream): Fill {
     if (typeof value !== 'number') throw new Error(`init: '${weight.path}' has no number '${key}' for ${weight.init.kind}`);
     return value;
   };
-  const mapped = (fill: typeof fillUniform, map: (x: number) => number): Fill => (start, out, at, count) => {
-    fill(stream, start, out, at, count);
-    for (let i = at; i < at + count; i++) out[i] = map(out[i]);
-  };
   switch (weight.init.kind) {
-    case 'constant': { const value = number('value'); return (_, out, at, count) => void out.fill(value, at, at + count); }
-    case 'normal': { const deviation = number('deviation'); return mapped(fillNormal, (x) => x * deviation); }
-    case 'uniform': { const low = number('low'), high = number('high'); return mapped(fillUniform, (x) => low + (high - low) * x); }
-    case 'log_uniform': { const low = number('low'), high = number('high'); return mapped(fillUniform, (x) => Math.log(low + (high - low) * x)); }
+    case 'constant': { const value = number('value'); return ({ out, at, count }) => void out.fill(value, at, at + count); }
+    case 'normal': { const deviation = number('deviation'); return (stretch) => fillNormal(stream, stretch, deviation); }
+    case 'uniform': { const low = number('low'), high = number('high'); return (stretch) => fillUniform(stream, stretch, low, high); }
+    case 'log_uniform': {
+      const low = number('low'), high = number('high');
+      return (stretch) => {
+        fillUniform(stream, stretch, low, high);
+        for (let i = stretch.at; i < stretch.at + stretch.count; i++) stretch.out[i] = Math.log(stretch.out[i]);
+      };
+    }
     default: throw new Error(`init: '${weight.path}' has the unknown distribution '${weight.init.kind}'`);
   }
 }

@@ -12,7 +12,7 @@ if (!present) console.warn('skipped: running generated CUDA on the host needs g+
 
 const named = (programs: readonly Program[], part: string): Program => programs.find((p) => p.name.includes(part))!;
 const pages = Array.from({ length: 24 }, (_, i) => (i * 11) % 30);
-const routed = { spans: [0, 5, 5, 0, 5, 9, 14, 1], rows: Array.from({ length: 24 }, (_, i) => (i * 7 + 1) % 24) };
+const routed = { spans: [0, 5, 5, 0, 5, 9, 14, 1, 15, 2], rows: Array.from({ length: 24 }, (_, i) => (i * 7 + 1) % 24) };
 
 const cases: readonly [string, () => Case, LowerOptions][] = [
   ['bf16 matmul, sm_80', () => launchCase(named(programsOf(matmulModule(40, 88), 'cuda:sm_80', false, { rows: 32, lanes: 32, k: 32 }), 'contract'), { tokens: 45 }), { architecture: 'sm_80', stages: 3, warps: 4 }],

@@ -25,7 +25,7 @@ function matmulCase(architecture: Architecture): { c: Case; kernel: Kernel } {
 
 function expertsCase(): { c: Case; kernel: Kernel } {
   const program = programsOf(expertsModule(2, 2, 40, 192, 32), 'cuda:sm_90a', false, { rows: 16, lanes: 64 }).find((p) => p.name.includes('grouped'))!;
-  const c = launchCase(program, { tokens: 10 }, { spans: [0, 7, 7, 3], rows: Array.from({ length: 20 }, (_, i) => (i * 7) % 20) });
+  const c = launchCase(program, { tokens: 10 }, { spans: [0, 7, 7, 3, 10, 2], rows: Array.from({ length: 20 }, (_, i) => (i * 7) % 20) });
   return { c, kernel: lowerProgram(program, { architecture: 'sm_90a', stages: 3, warps: 4 }) };
 }
 

@@ -57,6 +57,7 @@ async function fill(compiled: Compiled, device: Device, checkpoint: Checkpoint |
   if (checkpoint !== undefined && compiled.sources === undefined) {
     throw new CommandError('C11', 'the spec has no weights section, so nothing says which tensor of the checkpoint is which parameter', 'add a `weights { ... }` section, or run with --init SEED');
   }
+  note(`preparing ${compiled.bundle!.plan.kernels.length} kernels for ${device.name}`);
   const line = new ProgressLine();
   const verb = checkpoint === undefined ? 'making random weights' : 'loading weights';
   try {

@@ -12,12 +12,13 @@ export function note(text: string): void {
 
 /** A line that is rewritten while work goes on, at most every 100 ms; on a pipe, a plain line every 10 s. */
 export class ProgressLine {
-  private last = performance.now();
+  private last: number | undefined;
   private shown = false;
 
   update(text: () => string): void {
     const live = process.stderr.isTTY === true;
     const now = performance.now();
+    this.last ??= now;
     if (now - this.last < (live ? 100 : 10_000)) return;
     this.last = now;
     process.stderr.write(live ? `\r\u001b[2K${text()}` : `${text()}\n`);

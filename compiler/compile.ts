@@ -15,6 +15,7 @@ import { countParameters, type ModelInfo } from './check/model-info.js';
 import { entryDims, planSizes, type SizeRequest } from './entry-dims.js';
 import type { DType } from './ir/dtype.js';
 import type { Module } from './ir/graph.js';
+import type { Mesh } from './ir/mesh.js';
 import type { Bundle } from './ir/plan.js';
 import type { WeightSources } from './ir/weight-sources.js';
 import { scheduleFor, type Target } from './kernels/targets.js';
@@ -25,6 +26,7 @@ import { choosePackings } from './passes/choose-packings.js';
 import { reassociate } from './passes/reassociate.js';
 import { sample } from './passes/sample.js';
 import { schedule } from './passes/schedule.js';
+import { shard } from './passes/shard.js';
 import { simplify } from './passes/simplify.js';
 import type { EntryLaunches } from './plan/launches.js';
 import { LimitError } from './plan/buffer-layout.js';
@@ -96,11 +98,12 @@ export function compile(request: CompileRequest): Compiled {
 function lower(graph: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle } {
   const seen = request.onPhase ?? (() => undefined);
   seen('graph', graph);
-  const module = passes(graph, info);
+  const { mesh } = request;
+  const module = passes(graph, info, mesh);
   seen('passes', module);
   const { panel, int4 } = scheduleFor(request.target, true);
   const packings = choosePackings(module, panel, int4);
-  const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings }));
+  const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request));
   const violations = verifyPlan(bundle);
@@ -117,9 +120,10 @@ function refusal(error: unknown, info: ModelInfo, request: CompileRequest): read
 }
 
 /** Graph to graph, in order. */
-export function passes(graph: Module, info: ModelInfo): Module {
+export function passes(graph: Module, info: ModelInfo, mesh: Mesh = {}): Module {
   let module = simplify(graph, { inference: true });
   module = sample(module);
+  module = shard(module, { mesh, spanOf: (group) => info.mesh?.spans.get(group) ?? info.mesh?.span ?? info.span });
   module = reassociate(module, { tokens: 1, context: info.context, force: 'move' });
   return simplify(module, { inference: true });
 }

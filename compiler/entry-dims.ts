@@ -1,5 +1,6 @@
 /** How large things may become when a plan runs: decided before planning, for each entry point. */
 import type { ModelInfo } from './check/model-info.js';
+import { meshGroups, rankCount, type Mesh } from './ir/mesh.js';
 import type { Target } from './kernels/targets.js';
 import type { EntryLaunches } from './plan/launches.js';
 import type { PlanOptions } from './plan/options.js';
@@ -14,6 +15,8 @@ export interface SizeRequest {
   readonly sequences?: number;
   /** Rows of logits of one run at most; one per sequence if absent. */
   readonly outputs?: number;
+  /** Parts per mesh axis, for a plan of several ranks; the spec's own `mesh` binds none by itself. */
+  readonly mesh?: Mesh;
 }
 
 export const planSizes = {
@@ -25,6 +28,7 @@ export const planSizes = {
     const { sequences, blocks } = sizes(info, request);
     return {
       target: request.target, block: planSizes.block, fixed: { slots: sequences * blocks * planSizes.block, pool: sequences },
+      ...(request.mesh ? { ranks: rankCount(request.mesh), groups: meshGroups(request.mesh) } : {}),
       ...(request.target === 'wgsl' ? { maxBufferBytes: planSizes.wgslBinding } : {}),
     };
   },

@@ -6,24 +6,26 @@ import type { Executable } from '../backends/device.js';
 import type { Plan, Weight } from '../compiler/ir/plan.js';
 import { pack } from '../compiler/kernels/packing.js';
 import type { LoadProgress } from './load-weights.js';
-import { fillNormal, fillUniform, type Stream, streamKey } from './random.js';
+import { fillNormal, fillUniform, type Stream, type Stretch, streamKey } from './random.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
+import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
 
 /** Fills every weight of `plan` from `seed` (a 32-bit integer) as its `init` says. */
 export async function initWeights(executable: Executable, plan: Plan, seed: number, onProgress?: (p: LoadProgress) => void): Promise<void> {
-  const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  const totalBytes = plan.ranks * plan.weights.reduce((n, w) => n + w.bytes, 0);
   let doneBytes = 0;
   for (const weight of plan.weights) {
-    for (const block of weightBlocks(weight, new Set(), 1 << 22)) {
-      const bytes = pack(block.packing, block.axes, weight.dtype, blockValues(weight, block, seed));
-      await executable.write(weight.buffer, block.offset, bytes);
-      doneBytes += bytes.length;
+    const whole = { ...weight, axes: wholeAxes(plan, weight) };
+    for (const part of weightParts(plan, weight)) for (const block of weightBlocks(weight, new Set(), 1 << 22)) {
+      const bytes = pack(block.packing, block.axes, weight.dtype, blockValues(whole, blockOfWhole(block, part), seed));
+      for (const rank of part.ranks) await executable.write(weight.buffer, block.offset, bytes, rank);
+      doneBytes += bytes.length * part.ranks.length;
       onProgress?.({ path: weight.path, doneBytes, totalBytes });
     }
   }
 }
 
-/** Values of a block, row-major in its axes. */
+/** Values of a block, row-major in its axes; the weight's axes are those of the whole, whichever part the block is of. */
 export function blockValues(weight: Weight, block: Block, seed: number): Float32Array {
   const fill = filler(weight, { seed, key: streamKey(weight.path) });
   const sizes = new Map(block.axes.map((a) => [a.name, a.size]));
@@ -35,12 +37,12 @@ export function blockValues(weight: Weight, block: Block, seed: number): Float32
   const span = weight.axes.slice(inner).reduce((n, a) => n * a.size, 1);
   const visit = (axis: number, position: number): void => {
     if (axis === inner) {
-      fill(position * span, out, to, span);
+      fill({ start: position * span, out, at: to, count: span });
       to += span;
       return;
     }
     const { name, size } = weight.axes[axis];
-    const first = block.fixed.get(name) ?? (name === block.along ? block.start : 0);
+    const first = block.fixed.get(name) ?? (name === block.along ? block.start : block.origin.get(name) ?? 0);
     const count = block.fixed.has(name) ? 1 : sizes.get(name)!;
     for (let i = first; i < first + count; i++) visit(axis + 1, position * size + i);
   };
@@ -48,7 +50,7 @@ export function blockValues(weight: Weight, block: Block, seed: number): Float32
   return out;
 }
 
-type Fill = (start: number, out: Float32Array, at: number, count: number) => void;
+type Fill = (stretch: Stretch) => void;
 
 function filler(weight: Weight, stream: Stream): Fill {
   const number = (key: string): number => {
@@ -56,15 +58,17 @@ function filler(weight: Weight, stream: Stream): Fill {
     if (typeof value !== 'number') throw new Error(`init: '${weight.path}' has no number '${key}' for ${weight.init.kind}`);
     return value;
   };
-  const mapped = (fill: typeof fillUniform, map: (x: number) => number): Fill => (start, out, at, count) => {
-    fill(stream, start, out, at, count);
-    for (let i = at; i < at + count; i++) out[i] = map(out[i]);
-  };
   switch (weight.init.kind) {
-    case 'constant': { const value = number('value'); return (_, out, at, count) => void out.fill(value, at, at + count); }
-    case 'normal': { const deviation = number('deviation'); return mapped(fillNormal, (x) => x * deviation); }
-    case 'uniform': { const low = number('low'), high = number('high'); return mapped(fillUniform, (x) => low + (high - low) * x); }
-    case 'log_uniform': { const low = number('low'), high = number('high'); return mapped(fillUniform, (x) => Math.log(low + (high - low) * x)); }
+    case 'constant': { const value = number('value'); return ({ out, at, count }) => void out.fill(value, at, at + count); }
+    case 'normal': { const deviation = number('deviation'); return (stretch) => fillNormal(stream, stretch, deviation); }
+    case 'uniform': { const low = number('low'), high = number('high'); return (stretch) => fillUniform(stream, stretch, low, high); }
+    case 'log_uniform': {
+      const low = number('low'), high = number('high');
+      return (stretch) => {
+        fillUniform(stream, stretch, low, high);
+        for (let i = stretch.at; i < stretch.at + stretch.count; i++) stretch.out[i] = Math.log(stretch.out[i]);
+      };
+    }
     default: throw new Error(`init: '${weight.path}' has the unknown distribution '${weight.init.kind}'`);
   }
 }

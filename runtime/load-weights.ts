@@ -12,26 +12,27 @@ import { CheckpointError } from './checkpoint-error.js';
 import type { Checkpoint } from './checkpoint.js';
 import { readInt4, readPlain } from './stored-values.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
+import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
 import { int4Parts, matchNames, namedAxes, storedName, valueDType } from './weight-names.js';
 
 export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
 
 /** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
 export async function loadWeights(executable: Executable, plan: Plan, sources: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
-  const sizes = new Map(plan.weights.map((w) => [w.path, new Map(w.axes.map((a) => [a.name, a.size]))]));
+  const sizes = new Map(plan.weights.map((w) => [w.path, new Map(wholeAxes(plan, w).map((a) => [a.name, a.size]))]));
   const bySource = new Map(sources.weights.map((s) => [s.path, s]));
   for (const weight of plan.weights) {
     if (!bySource.has(weight.path)) throw new Error(`weights: the plan's '${weight.path}' has no source`);
   }
   matchNames({ ...sources, weights: sources.weights.filter((s) => sizes.has(s.path)) }, checkpoint, (path) => sizes.get(path)!);
-  const totalBytes = plan.weights.reduce((n, w) => n + w.bytes, 0);
+  const totalBytes = plan.ranks * plan.weights.reduce((n, w) => n + w.bytes, 0);
   let doneBytes = 0;
   for (const weight of plan.weights) {
     const source = bySource.get(weight.path)!;
-    for (const block of weightBlocks(weight, new Set(namedAxes(source)))) {
-      const bytes = await packBlock(checkpoint, weight, source, block);
-      await executable.write(weight.buffer, block.offset, bytes);
-      doneBytes += bytes.length;
+    for (const part of weightParts(plan, weight)) for (const block of weightBlocks(weight, new Set(namedAxes(source)))) {
+      const bytes = await packBlock(checkpoint, weight, source, blockOfWhole(block, part));
+      for (const rank of part.ranks) await executable.write(weight.buffer, block.offset, bytes, rank);
+      doneBytes += bytes.length * part.ranks.length;
       onProgress?.({ path: weight.path, doneBytes, totalBytes });
     }
   }

@@ -53,22 +53,26 @@ function eachBatch(stream: Stream, start: number, count: number, perWord: number
   }
 }
 
-/** Uniform numbers in (0, 1): 24 bits, in the middle of their interval, so exact in f32 and never 0 or 1. */
-export function fillUniform(stream: Stream, start: number, out: Float32Array, at = 0, count = out.length): void {
+/** Where numbers go: `out[at ..]`, `count` of them, the first being number `start` of the stream. */
+export interface Stretch { readonly start: number; readonly out: Float32Array; readonly at: number; readonly count: number }
+
+/** Uniform numbers in (low, high): 24 bits, in the middle of their interval, so never an end. */
+export function fillUniform(stream: Stream, { start, out, at, count }: Stretch, low: number, high: number): void {
+  const step = (high - low) / 2 ** 24;
   eachBatch(stream, start, count, 1, (skip, done, now) => {
-    for (let i = 0; i < now; i++) out[at + done + i] = ((batch[skip + i] >>> 8) + 0.5) / 2 ** 24;
+    for (let i = 0; i < now; i++) out[at + done + i] = low + ((batch[skip + i] >>> 8) + 0.5) * step;
   });
 }
 
 /**
- * Standard normal numbers: one of 65536 equally likely quantiles, two per word. An initial weight needs no finer grain,
+ * Normal numbers around 0: one of 65536 equally likely quantiles, two per word. An initial weight needs no finer grain,
  * and a look-up is ten times faster than a logarithm and a cosine.
  */
-export function fillNormal(stream: Stream, start: number, out: Float32Array, at = 0, count = out.length): void {
+export function fillNormal(stream: Stream, { start, out, at, count }: Stretch, deviation: number): void {
   const table = (normalTable ??= normalQuantiles());
   const halves = new Uint16Array(batch.buffer);
   eachBatch(stream, start, count, 2, (skip, done, now) => {
-    for (let i = 0; i < now; i++) out[at + done + i] = table[halves[skip + i]];
+    for (let i = 0; i < now; i++) out[at + done + i] = table[halves[skip + i]] * deviation;
   });
 }
 

@@ -14,6 +14,7 @@ function windowOf(source: WeightSource, block: Block): { start: number; runs: Ru
   const strides = new Map(source.axes.map((a) => [a.name, a.stride]));
   let start = source.offset;
   for (const [name, index] of block.fixed) start += index * (strides.get(name) ?? 0);
+  for (const [name, index] of block.origin) start += index * (strides.get(name) ?? 0);
   if (block.along !== undefined) start += block.start * (strides.get(block.along) ?? 0);
   const runs = block.axes.map((axis) => ({ size: axis.size, stride: strides.get(axis.name)! }));
   return { start, runs };
@@ -63,17 +64,30 @@ export async function readInt4(checkpoint: Checkpoint, source: WeightSource, blo
   await checkInt4(checkpoint, source, name, group);
   const { start, runs } = windowOf(source, block);
   const along = runs.at(-1);
-  if (along?.stride !== 1 || along.size !== columns || start % columns !== 0 || runs.slice(0, -1).some((r) => r.stride % columns !== 0)) {
-    throw int4Error(checkpoint, parts.packed, `the layout of ${source.path} cuts its rows, but int4 words and scales belong to whole rows`);
+  const column = start % columns;
+  const whole = along !== undefined && column % group === 0 && (along.size % group === 0 || column + along.size === columns);
+  if (along?.stride !== 1 || !whole || runs.slice(0, -1).some((r) => r.stride % columns !== 0)) {
+    throw int4Error(checkpoint, parts.packed, `the layout of ${source.path} cuts its groups of ${group}, which share a scale`);
   }
   const rows = runs.slice(0, -1).map((r) => ({ size: r.size, stride: r.stride / columns }));
-  const first = start / columns;
+  const first = (start - column) / columns;
   const last = rows.reduce((at, r) => at + (r.size - 1) * r.stride, first);
   const read = async (part: string, unit: number): Promise<Uint8Array> =>
     gatherRuns(await checkpoint.read(part, first * unit, (last + 1) * unit), unit, rows.map((r) => ({ ...r })));
   const packed = await read(parts.packed, Math.ceil(columns / 8) * 4);
   const scales = await read(parts.scale, Math.ceil(columns / group) * 2);
-  return { codes: nibbles(packed, columns), scales: new Uint16Array(scales.slice().buffer) };
+  return {
+    codes: stretchOf(nibbles(packed, columns), columns, column, along.size),
+    scales: stretchOf(new Uint16Array(scales.slice().buffer), Math.ceil(columns / group), column / group, Math.ceil(along.size / group)),
+  };
+}
+
+/** `size` elements from `from` of every row of `columns`. */
+function stretchOf<T extends Uint8Array | Uint16Array>(values: T, columns: number, from: number, size: number): T {
+  if (size === columns) return values;
+  const out = values.slice(0, (values.length / columns) * size) as T;
+  for (let row = 0; row * columns < values.length; row++) out.set(values.subarray(row * columns + from, row * columns + from + size), row * size);
+  return out;
 }
 
 /** Element i of a row is bits 4 (i mod 8) of word i / 8; a row is a whole number of words. */

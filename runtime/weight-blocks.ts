@@ -13,6 +13,8 @@ export interface Block {
   /** The axis of which the block holds a stretch, and where the stretch starts. */
   readonly along: string | undefined;
   readonly start: number;
+  /** First place along other axes, where that is not 0: the block belongs to a rank's part of the weight. */
+  readonly origin: ReadonlyMap<string, number>;
   /** What remains, in the weight's axis order. */
   readonly axes: readonly { readonly name: string; readonly size: number }[];
   readonly packing: Packing;
@@ -43,7 +45,7 @@ export function* weightBlocks(weight: Weight, single: ReadonlySet<string>, limit
     for (let start = 0; start < extent; start += step) {
       const rows = Math.min(step, extent - start);
       const axes = weight.axes.filter((a) => !fixed.has(a.name)).map((a) => (a.name === along ? { name: a.name, size: rows } : a));
-      yield { fixed, along, start, axes, packing, offset: base + (start === 0 ? 0 : bytesOf(start)) };
+      yield { fixed, along, start, origin: new Map(), axes, packing, offset: base + (start === 0 ? 0 : bytesOf(start)) };
     }
   }
 }

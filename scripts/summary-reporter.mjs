@@ -5,6 +5,7 @@ function reasonOf(test) {
   const note = test.result()?.note;
   if (note) return note;
   for (let at = test; at && 'name' in at; at = at.parent) {
+    if (at.name.startsWith('skipped: ')) return at.name.slice('skipped: '.length);
     const found = /\((needs? [^()]*(?:\([^()]*\)[^()]*)*)\)$/.exec(at.name);
     if (found) return found[1];
   }

@@ -1,6 +1,5 @@
 /** Builds the native core as a Node addon, and as a test program without Node, with the system's compiler alone. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, rename } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { DeviceError } from '../device.js';
@@ -38,8 +37,18 @@ async function build(name: string, suffix: string, sources: readonly string[], o
   const path = join(root, 'build', `${name}-${key}${suffix}`);
   if (await exists(path)) return path;
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-  await compileCpp([...flags, ...sources.map((s) => join(directory, s)), ...own, '-o', temporary], `runtime/native (${name})`);
-  await rename(temporary, path);
+  const work = await mkdtemp(join(dirname(path), `${name}-`));
+  try {
+    const objects = sources.map((s) => join(work, `${s}.o`));
+    const next = sources.entries();
+    const compile = async (): Promise<void> => {
+      for (const [i, s] of next) await compileCpp([...flags, ...own.filter((o) => /^-[DI]/.test(o)), '-c', join(directory, s), '-o', objects[i]], `runtime/native/${s}`);
+    };
+    await Promise.all([compile(), compile()]);
+    await compileCpp([...flags, ...objects, ...own, '-o', join(work, 'linked')], `runtime/native (${name})`);
+    await rename(join(work, 'linked'), path);
+  } finally {
+    await rm(work, { recursive: true });
+  }
   return path;
 }

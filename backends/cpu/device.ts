@@ -1,14 +1,12 @@
 /** The cpu device: generated C++ for this machine's instruction set, run by the native core on all cores. */
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
 import type { Bundle, Plan } from '../../compiler/ir/plan.js';
 import { DeviceError, type Device, type DimValues, type Executable, type HostArray } from '../device.js';
 import { checkAccess, checkRun, hostArray, portShape } from '../run-request.js';
 import { buildAddon } from './build-native.js';
-import { buildKernels } from './build.js';
-import { emitKernel, emitSource } from './emit.js';
-import { levels, type Level } from './levels.js';
+import { compileKernels, type CompiledKernel } from './compile-kernels.js';
+import { chooseLevel, type Level } from './levels.js';
 
 export interface CpuOptions {
   /** Default: all cores. */
@@ -38,10 +36,7 @@ interface NativeExecutable {
   times(): KernelTime[];
   close(): void;
 }
-interface Addon { readonly Executable: new (plan: string, kernels: readonly { kernel: string; library: string; symbol: string }[], threads: number) => NativeExecutable }
-
-/** Kernels per translation unit: few enough that a changed kernel recompiles little. */
-const kernelsPerSource = 6;
+interface Addon { readonly Executable: new (plan: string, kernels: readonly CompiledKernel[], threads: number) => NativeExecutable }
 
 /** Throws DeviceError without a C++ compiler (D31) or a known processor (D37). */
 export async function cpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
@@ -56,26 +51,10 @@ export async function cpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
   };
 }
 
-async function chooseLevel(wanted: Level['name'] | undefined): Promise<Level> {
-  const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
-  const has = new Set((/^flags\s*:(.*)$/m.exec(text)?.[1] ?? '').trim().split(/\s+/));
-  const found = levels.find((l) => (wanted === undefined || l.name === wanted) && l.needs.every((f) => has.has(f)));
-  if (found) return found;
-  throw new DeviceError('D37', wanted ? `this processor lacks ${levels.find((l) => l.name === wanted)?.label ?? wanted}` : 'this processor is not x86-64 with SSE4.2', 'use --device wgsl or reference');
-}
-
 async function loadBundle(addon: Addon, bundle: Bundle, level: Level, threads: number): Promise<CpuExecutable> {
   const { plan } = bundle;
   if (plan.ranks !== 1) throw new DeviceError('D38', `the plan is for ${plan.ranks} ranks, this device is one`, 'use --device reference for virtual ranks');
-  const programs = new Map(bundle.programs.map((p) => [p.name, p]));
-  const emitted = plan.kernels.map((kernel) => {
-    const program = programs.get(kernel.name);
-    if (!program) throw new DeviceError('D19', `the bundle has no program for kernel '${kernel.name}'`, 'load the kernels that were compiled with this plan');
-    return emitKernel(program, plan.dims, level);
-  });
-  const groups = Array.from({ length: Math.ceil(emitted.length / kernelsPerSource) }, (_, i) => emitted.slice(i * kernelsPerSource, (i + 1) * kernelsPerSource));
-  const libraries = await buildKernels(groups.map(emitSource), level);
-  const kernels = plan.kernels.map((k, i) => ({ kernel: k.name, library: libraries[Math.floor(i / kernelsPerSource)], symbol: emitted[i].symbol }));
+  const kernels = await compileKernels(bundle, level);
   return new NativeRun(plan, native(() => new addon.Executable(JSON.stringify(plan), kernels, threads)));
 }
 

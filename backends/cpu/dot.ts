@@ -81,7 +81,7 @@ function emitOuterBlocks(k: KernelContext, o: Outer): void {
   const direct4 = o.b.kind === 'int4' && !widen;
   if (direct4) emitGroupSums(k, o);
   const mostRows = blockRows(k, o.rows.size, direct4);
-  const vectors = blockVectors(k, mostRows, direct4);
+  const vectors = blockVectors(k, mostRows, o.b.kind, widen);
   const wanted = Math.min(vectors, Math.ceil(o.lanes.size / width));
   const body = (n: number, j: string): void => (widen ? emitWidened(k, o, n, j, mostRows) : emitRows(k, o, n, j, mostRows, o.b.kind, `b + ${laneOffset(o, j)}`));
   laneBlocks(k, o, wanted, body);
@@ -94,10 +94,11 @@ function blockRows(k: KernelContext, rows: number, direct4: boolean): number {
   return Math.min(rows, wide ? 12 : 6);
 }
 
-function blockVectors(k: KernelContext, rows: number, direct4: boolean): number {
+function blockVectors(k: KernelContext, rows: number, kind: Operand['kind'], widened: boolean): number {
   const wide = k.decisions.level.registers === 32;
-  if (direct4) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
-  if (rows === 1) return 8;
+  if (kind === 'int4' && !widened) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
+  // A 16-bit vector needs a register of its own while it is widened.
+  if (rows === 1) return kind === 'f32' || wide ? 8 : 4;
   if (rows === 2) return 4;
   if (rows <= 4) return wide ? 4 : rows === 3 ? 3 : 2;
   return 2;

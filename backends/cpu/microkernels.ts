@@ -29,14 +29,16 @@ export function outerKernel(element: Element, rows: number, vectors: number, lev
   const name = `outer_${element}_${rows}x${vectors}`;
   const { lanes } = level;
   const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const at = (v: number): string => `${loader(element)}(b + k * bk${vectorOffset(v, lanes)})`;
   const lines = [
     `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const ${pointee(element)}* b, int64_t bk, int64_t bp, int n, float* c, int64_t cm) {`,
     ...all.map(([m, v]) => `  vf c${m}_${v} = load(c + ${m} * cm + ${v * lanes});`),
     '  for (int k = 0; k < n; ++k) {',
-    ...count(vectors).map((v) => `    const vf b${v} = ${loader(element)}(b + k * bk${vectorOffset(v, lanes)});`),
+    // One row uses each vector once: named, they would take the registers of the sums.
+    ...(rows === 1 ? [] : count(vectors).map((v) => `    const vf b${v} = ${at(v)};`)),
     ...count(rows).flatMap((m) => [
       `    const vf a${m} = splat(a[${m} * am + k * ak]);`,
-      ...count(vectors).map((v) => `    c${m}_${v} += a${m} * b${v};`),
+      ...count(vectors).map((v) => `    c${m}_${v} += a${m} * ${rows === 1 ? at(v) : `b${v}`};`),
     ]),
     '  }',
     ...all.map(([m, v]) => `  put(c + ${m} * cm + ${v * lanes}, c${m}_${v});`),
@@ -54,8 +56,10 @@ function int4Offsets(v: number, lanes: number, group: number): { panel: string; 
   return { panel: base, word: lane === '' ? '' : `${lane}4`, scale: ` + ${group * 4}${lane === '' ? '' : `${lane}2`}` };
 }
 
-/** Bytes ahead that weights are fetched: about what arrives while one group is computed, times the memory's latency. */
+/** Bytes ahead that weights are fetched: what is read in about the memory's latency. */
 const ahead = 1024;
+/** Panels shorter than this end before that: there the same place of the next panels is fetched. */
+const shortPanel = 4096;
 
 /**
  * c[m][v] += sum over k of a[m * am + k * ak] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
@@ -71,10 +75,11 @@ export function int4Kernel(rows: number, vectors: number, group: number, level: 
   const lines = [
     `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
     '  (void)half;',
+    ...(rows > 1 ? [] : [`  const int64_t ahead = bp < ${shortPanel} ? ${panels.length} * bp : ${ahead};`]),
     '  for (int g = 0; g < groups; ++g) {',
     `    const uint8_t* q = b + (int64_t)g * ${block};`,
     `    const float* x = a + (int64_t)g * ${group} * ak;`,
-    ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ${ahead + i * 64});`))),
+    ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ahead + ${i * 64});`))),
     ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
     `    for (int j = 0; j < ${group / 8}; ++j) {`,
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),

@@ -2,7 +2,7 @@
 import type { TileId } from '../../compiler/ir/kernel.js';
 import { addCoordinates, constantAt, scaleCoordinate, variableAt, type Coordinate } from './coordinate.js';
 import type { KernelContext } from './kernel-context.js';
-import { Point, type Coordinates } from './point.js';
+import { Point, type Coordinates, type InnerLoop } from './point.js';
 import { structureOf, type Structure } from './axis-structure.js';
 
 export interface NestAxis {
@@ -29,8 +29,8 @@ export interface Nest {
 export function emitNest(k: KernelContext, nest: Nest): void {
   const implied = nest.implied ?? new Set<string>();
   const assumed = new Set<string>();
-  const render = (checked: boolean): string[] => k.capture(() => loops(k, nest, 0, new Map(), (at) => {
-    const point = new Point(k, checked, implied);
+  const render = (checked: boolean): string[] => k.capture(() => loops(k, nest, 0, new Map(), (at, inner) => {
+    const point = new Point(k, checked, implied, inner);
     nest.body(point, at);
     point.assumed.forEach((a) => assumed.add(a));
   }));
@@ -47,30 +47,65 @@ export function emitNest(k: KernelContext, nest: Nest): void {
   k.line('}');
 }
 
-function loops(k: KernelContext, nest: Nest, depth: number, at: Coordinates, body: (at: Coordinates) => void): void {
-  if (depth === nest.axes.length) return body(at);
+type Body = (at: Coordinates, inner?: InnerLoop) => void;
+
+function loops(k: KernelContext, nest: Nest, depth: number, at: Coordinates, body: Body, inner?: InnerLoop): void {
+  if (depth === nest.axes.length) return body(at, inner);
   const axis = nest.axes[depth];
   const last = depth === nest.axes.length - 1;
   const structure: Structure = axis.lo || axis.hi ? { cuts: [] } : structureOf(k, nest.roots, axis.name);
   const factors = structure.factors ?? [{ size: axis.size, cuts: structure.cuts }];
-  const step = (i: number, c: Coordinate): void => {
-    if (i === factors.length) return loops(k, nest, depth + 1, new Map([...at, [axis.name, c]]), body);
+  const step = (i: number, c: Coordinate, around?: InnerLoop): void => {
+    if (i === factors.length) return loops(k, nest, depth + 1, new Map([...at, [axis.name, c]]), body, around);
     const { size, cuts } = factors[i];
     const edges = [0, ...cuts, size];
     for (let e = 0; e + 1 < edges.length; e++) {
-      const range = { start: edges[e], size: edges[e + 1] - edges[e], lo: axis.lo, hi: axis.hi };
-      const simd = last && i === factors.length - 1 ? nest.simd ?? '' : 'serial';
-      loop(k, range, simd, (v) => step(i + 1, addCoordinates(scaleCoordinate(c, size), v)));
+      const range: Range = { start: edges[e], size: edges[e + 1] - edges[e], lo: axis.lo, hi: axis.hi };
+      const next = (v: Coordinate, loopAround?: InnerLoop): void => step(i + 1, addCoordinates(scaleCoordinate(c, size), v), loopAround);
+      if (last && i === factors.length - 1) innermost(k, range, nest.simd ?? '', next);
+      else loop(k, range, next);
     }
   };
   step(0, constantAt(0));
 }
 
-function loop(k: KernelContext, range: { start: number; size: number; lo?: string; hi?: string }, simd: string, body: (c: Coordinate) => void): void {
+interface Range { readonly start: number; readonly size: number; readonly lo?: string; readonly hi?: string }
+
+function loop(k: KernelContext, range: Range, body: (c: Coordinate) => void): void {
   const { start, size, lo, hi } = range;
   if (size === 1 && !lo && !hi) return body(constantAt(start));
   const name = k.fresh('i');
-  if (simd !== 'serial' && size >= 4) k.line(`#pragma omp simd ${simd}`.trimEnd());
-  const end = hi ?? String(start + size);
-  k.block(`for (int ${name} = ${lo ?? start}; ${name} < ${end}; ++${name}) `, () => body(variableAt(name, { lo: start, hi: start + size - 1 })));
+  k.block(forHead(name, range), () => body(variableAt(name, { lo: start, hi: start + size - 1 })));
+}
+
+function forHead(name: string, { start, size, lo, hi }: Range): string {
+  return `for (int ${name} = ${lo ?? start}; ${name} < ${hi ?? start + size}; ++${name}) `;
+}
+
+/** The innermost loop, with what does not depend on it before it; conditions there choose between two forms of it. */
+function innermost(k: KernelContext, range: Range, simd: string, body: (c: Coordinate, inner: InnerLoop) => void): void {
+  const { start, size, lo, hi } = range;
+  if (size === 1 && !lo && !hi) return loop(k, range, body as (c: Coordinate) => void);
+  const name = k.fresh('i');
+  const shared = { variable: name, before: [] as string[], values: new Map(), conditions: new Map<string, string>() };
+  const write = (mode: InnerLoop['mode']): string[] => k.capture(() => {
+    if (simd !== 'serial' && size >= 4) k.line(`#pragma omp simd ${simd}`.trimEnd());
+    k.block(forHead(name, range), () => body(variableAt(name, { lo: start, hi: start + size - 1 }), { ...shared, mode }));
+  }, 0);
+  const assumed = write('assume');
+  const conditions = [...shared.conditions.values()];
+  const rest = conditions.length === 0 ? [] : write(conditions.length === 1 ? 'refute' : 'test');
+  k.lines.push(...shared.before);
+  if (conditions.length === 0) {
+    k.lines.push(...assumed);
+    return;
+  }
+  k.line(`if (${conditions.join(' && ')}) {`);
+  k.lines.push(...assumed);
+  // A loop without statements has no more than its pragma, head and end.
+  if (rest.length > 3) {
+    k.line('} else {');
+    k.lines.push(...rest);
+  }
+  k.line('}');
 }

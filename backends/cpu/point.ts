@@ -12,21 +12,66 @@ import { definitionOf, type Defining } from './program-index.js';
 /** Tile axis -> coordinate. */
 export type Coordinates = ReadonlyMap<string, Coordinate>;
 
+/** The innermost loop around a point: what does not depend on its variable is computed once before it. */
+export interface InnerLoop {
+  readonly variable: string;
+  /** Text before the loop, and what it defines. */
+  readonly before: string[];
+  readonly values: Map<string, Value>;
+  /** Names of conditions on index tiles; one loop assumes them all, another covers the rest. */
+  readonly conditions: Map<string, string>;
+  /** `assume`: the conditions hold. `refute`: the only one does not. `test`: each is tested. */
+  readonly mode: 'assume' | 'refute' | 'test';
+}
+
 export class Point {
   /** Uniform conditions that an unchecked point relies on. */
   readonly assumed = new Set<string>();
   private readonly known = new Map<string, Value>();
 
   /** `checked`: every position that is not proven inside its view is tested. */
-  constructor(private readonly k: KernelContext, private readonly checked: boolean, private readonly implied: ReadonlySet<string>) {}
+  constructor(private readonly k: KernelContext, private readonly checked: boolean, private readonly implied: ReadonlySet<string>, private readonly inner?: InnerLoop) {}
 
   value(id: TileId, at: Coordinates): Value {
     const key = `${id}|${[...at].map(([axis, c]) => `${axis}=${printCoordinate(c)}`).sort().join(',')}`;
-    const old = this.known.get(key);
+    const old = this.known.get(key) ?? this.inner?.values.get(key);
     if (old) return old;
-    const value = this.compute(id, at);
+    const value = this.movesOut(id, at) ? this.before(key, (p) => p.value(id, at)) : this.compute(id, at);
     this.known.set(key, value);
     return value;
+  }
+
+  /** Whether the tile is worth computing before the innermost loop, and can be. */
+  private movesOut(id: TileId, at: Coordinates): boolean {
+    if (!this.inner || this.k.placement(id) !== 'inline') return false;
+    const { op } = definitionOf(this.k.decisions.index, id).statement;
+    return (op === 'load' || op === 'map') && isConstantIn(this.inner.variable, at);
+  }
+
+  private before(key: string, compute: (p: Point) => Value): Value {
+    const inner = this.inner!;
+    let value: Value | undefined;
+    inner.before.push(...this.k.capture(() => {
+      const outside = new Point(this.k, this.checked, this.implied);
+      value = compute(outside);
+      outside.assumed.forEach((a) => this.assumed.add(a));
+    }, 0));
+    inner.values.set(key, value!);
+    return value!;
+  }
+
+  /** What is left to test of an index tile's places; `outside`: this loop runs where they are known to be outside. */
+  indexConditions(tile: TileId, tests: readonly string[], at: Coordinates): { readonly tests: readonly string[]; readonly outside: boolean } {
+    const { inner } = this;
+    if (tests.length === 0 || !inner || !isConstantIn(inner.variable, only(this.k, tile, at))) return { tests, outside: false };
+    const text = tests.join(' && ');
+    let name = inner.conditions.get(text);
+    if (!name) {
+      name = this.k.fresh('in');
+      inner.before.push(...this.k.capture(() => this.k.line(`const bool ${name} = ${text};`), 0));
+      inner.conditions.set(text, name);
+    }
+    return { tests: inner.mode === 'test' ? [name] : [], outside: inner.mode === 'refute' };
   }
 
   /** The element of the tile that `s` defines, from its operands, whether or not the tile is kept. */
@@ -70,15 +115,23 @@ export class Point {
     const place = this.k.loads.get(s.out.id);
     if (!place) throw new Error(`cpu emitter: load ${s.out.id} is used before it is placed`);
     const conditions: string[] = [];
+    let outside = false;
     const positions = place.axes.map((a) => {
-      const position = this.position(a.kind === 'tile' ? a.tile! : undefined, a.axis, a.start, at);
+      const position = this.position(a.tile, a.axis, a.start, at);
       const tests = positionConditions(position, a);
-      const uniform = a.kind === 'tile' ? [] : insideConditions(a);
-      if (a.kind !== 'tile' && uniform.every((u) => this.implied.has(`${a.axis}|${u}`))) return position;
-      if (this.checked || a.kind === 'tile') conditions.push(...tests);
+      if (a.tile !== undefined) {
+        const own = this.indexConditions(a.tile, tests, at);
+        conditions.push(...own.tests);
+        outside ||= own.outside;
+        return position;
+      }
+      const uniform = insideConditions(a);
+      if (uniform.every((u) => this.implied.has(`${a.axis}|${u}`))) return position;
+      if (this.checked) conditions.push(...tests);
       else if (tests.length > 0) uniform.forEach((u) => this.assumed.add(u));
       return position;
     });
+    if (outside) return { text: fillText(place), dtype: s.out.dtype };
     const text = elementText(this.k, place.view, positions);
     return this.named({ text: conditions.length === 0 ? text : `(${conditions.join(' && ')}) ? ${text} : ${fillText(place)}`, dtype: s.out.dtype });
   }
@@ -116,6 +169,10 @@ export class Point {
     });
     return { text: name, dtype: s.out.dtype };
   }
+}
+
+function isConstantIn(variable: string, at: Coordinates): boolean {
+  return [...at.values()].every((c) => c.terms.every((t) => !new RegExp(`\\b${variable}\\b`).test(t.text)));
 }
 
 /** The coordinates of the axes that tile `id` has. */

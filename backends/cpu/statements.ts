@@ -106,11 +106,16 @@ function scatters(k: KernelContext, s: Store, place: LoadPlace): boolean {
 function storeElement(k: KernelContext, s: Store, place: LoadPlace, point: Point, at: Coordinates): void {
   const { view } = place;
   const conditions: string[] = [];
+  let outside = false;
   const positions = place.axes.map((a) => {
     const position = point.position(a.tile, a.axis, a.start, at);
-    if (a.kind === 'tile') conditions.push(...positionConditions(position, a));
+    if (a.tile === undefined) return position;
+    const own = point.indexConditions(a.tile, positionConditions(position, a), at);
+    conditions.push(...own.tests);
+    outside ||= own.outside;
     return position;
   });
+  if (outside) return;
   if (s.where !== undefined) conditions.push(point.value(s.where, only(k, s.where, at)).text);
   const write = (): void => {
     const value = point.value(s.value, only(k, s.value, at));

@@ -116,11 +116,6 @@ export function applyMap(map: readonly number[], register: number): number {
   return map.reduce((out, image, i) => ((register >> i) & 1 ? out ^ image : out), 0);
 }
 
-/** The thread and register bits of `outer` followed by the linear map `moves` of places: used to rename or flip axes. */
-export function composeLayout(layout: Layout, axes: readonly TileAxis[], moves: (place: Place) => Place): Layout {
-  return { axes, registers: layout.registers.map(moves), lanes: layout.lanes.map(moves), warps: layout.warps.map(moves) };
-}
-
 /** For each place of the tile (row-major in `axes`): one (register, lane, warp) that holds it. Undefined where none does. */
 export function invertLayout(layout: Layout): ReadonlyMap<string, { readonly register: number; readonly lane: number; readonly warp: number }> {
   const out = new Map<string, { register: number; lane: number; warp: number }>();

@@ -3,11 +3,12 @@
  * arithmetic, masks, activation functions, softmax) is computed in registers where the products' fragments lie.
  */
 import { int, variable, type Program, type Scalar, type Statement as TileStatement, type Tile } from '../../compiler/ir/kernel.js';
-import { floorDivide, modulo, times, toScalar, visitScalar } from '../../compiler/kernels/scalar.js';
+import { floorDivide, modulo, times, toScalar } from '../../compiler/kernels/scalar.js';
 import { assignLayouts } from './assign-layouts.js';
 import { fuseAccumulators } from './fuse-accumulators.js';
 import type { Kernel, Role, Statement } from './lowered.js';
 import { Lowering, type LowerOptions } from './lowering.js';
+import { mergeLoads } from './merge-loads.js';
 import { productOf, type Dot, type Product } from './operands.js';
 import { consume, multistage, planRing, produce, producerWarps, type Loop, type Ring } from './pipeline.js';
 import { mmaSteps, wgmmaSteps } from './products.js';
@@ -20,7 +21,7 @@ export const blockCount = variable('block_count');
 
 /** Throws, naming the tile and why, for programs that have no form on tensor cores. */
 export function lowerProgram(given: Program, options: LowerOptions): Kernel {
-  const program = wrapProducts(fuseAccumulators(given));
+  const program = wrapProducts(fuseAccumulators(mergeLoads(given)));
   const values = new TileValues(program);
   const loops = loopsOf(program.body);
   const products = new Map(loops.map((loop) => [loop, dotsOf(loop).map((dot) => productOf(values, dot))]));
@@ -29,7 +30,7 @@ export function lowerProgram(given: Program, options: LowerOptions): Kernel {
   const rings = new Map<Loop, Ring>();
   for (const loop of loops) rings.set(loop, planRing(l, loop, products.get(loop)!, [...rings.values()]));
   const body = new BodyLowering(l, products, rings);
-  return { ...describe(program, l), roles: rolesOf(l, body, program, [...rings.values()]) };
+  return { ...describe(program, l), roles: rolesOf(l, body, program) };
 }
 
 function describe(program: Program, l: Lowering): Omit<Kernel, 'roles'> {
@@ -48,34 +49,32 @@ function loopsOf(body: readonly TileStatement[]): Loop[] {
 
 function dotsOf(loop: Loop): Dot[] { return loop.body.filter((s): s is Dot => s.op === 'dot'); }
 
+/** Dynamic dims that any scalar of the program names; a program is plain data, so that all of it can be walked. */
 function dimsOf(program: Program): string[] {
   const names = new Set<string>();
-  const visit = (s: Scalar): void => visitScalar(s, (x) => { if (x.kind === 'dim') names.add(x.name); });
-  JSON.stringify(program, (_, value: unknown) => { if (isDim(value)) names.add(value.name); return value; });
-  program.grid.forEach((g) => visit(g.extent));
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return;
+    if ('kind' in value && value.kind === 'dim' && 'name' in value) names.add(String(value.name));
+    Object.values(value).forEach(visit);
+  };
+  visit(program);
   return [...names].sort();
 }
 
-function isDim(value: unknown): value is { kind: 'dim'; name: string } {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'dim';
-}
+/** Registers per thread (producer, consumer) by number of consumer warpgroups: together at most 64 Ki. One consumer has enough anyway. */
+const registerSplit: Readonly<Record<number, readonly [number, number]>> = { 2: [40, 232], 3: [32, 160] };
 
-/** Registers per thread by number of consumer warpgroups: together at most 64 Ki. A producer that gathers needs more. */
-const registerSplit: Readonly<Record<number, { box: readonly [number, number]; gather: readonly [number, number] }>> = {
-  1: { box: [56, 256], gather: [56, 256] }, 2: { box: [40, 232], gather: [40, 232] }, 3: { box: [32, 160], gather: [32, 160] },
-};
-
-function rolesOf(l: Lowering, body: BodyLowering, program: Program, rings: readonly Ring[]): Role[] {
+function rolesOf(l: Lowering, body: BodyLowering, program: Program): Role[] {
   if (l.options.architecture === 'sm_80') return [{ name: 'all', warps: l.layouts.warps, body: [...tileOf(program, blockIndex), ...body.lower(program.body, 'whole')] }];
-  const gathers = rings.some((r) => r.staged.some((s) => !s.boxes));
-  const [few, many] = registerSplit[l.layouts.warps / 4][gathers ? 'gather' : 'box'];
+  const split = registerSplit[l.layouts.warps / 4];
+  const registers = (i: 0 | 1): Pick<Role, 'registers'> => (split ? { registers: split[i] } : {});
   const persistent = (mode: 'producer' | 'consumer'): Statement[] => [
     { op: 'counter', name: 'filled' },
     { op: 'for', variable: 'tile', lo: blockIndex, hi: programs(program), step: blockCount, unroll: false, body: [...tileOf(program, variable('tile')), ...body.lower(program.body, mode)] },
   ];
   return [
-    { name: 'producer', warps: producerWarps, registers: few, body: persistent('producer') },
-    { name: 'consumer', warps: l.layouts.warps, registers: many, body: persistent('consumer') },
+    { name: 'producer', warps: producerWarps, ...registers(0), body: persistent('producer') },
+    { name: 'consumer', warps: l.layouts.warps, ...registers(1), body: persistent('consumer') },
   ];
 }
 
@@ -107,7 +106,7 @@ class BodyLowering {
   private statement(s: TileStatement, mode: Mode, body: readonly TileStatement[]): Statement[] {
     switch (s.op) {
       case 'let': return [{ op: 'let', name: s.name, value: s.value }];
-      case 'if': return [{ op: 'if', condition: s.condition, body: this.lower(s.body, mode) }];
+      case 'if': return unlessEmpty({ op: 'if', condition: s.condition, body: this.lower(s.body, mode) });
       case 'for': return this.loop(s, mode);
       default: return mode === 'producer' ? [] : this.compute(s, body);
     }
@@ -115,7 +114,7 @@ class BodyLowering {
 
   private loop(s: Loop, mode: Mode): Statement[] {
     const ring = this.rings.get(s);
-    if (mode === 'producer') return ring ? produce(this.l, s, ring) : [plainLoop(s, this.lower(s.body, mode))];
+    if (mode === 'producer') return ring ? produce(this.l, s, ring) : unlessEmpty(plainLoop(s, this.lower(s.body, mode)));
     const start = s.carries.flatMap((c) => { const out = this.l.fragmentOf(c.inside); return this.assign(out, c.initial); });
     const inside = new Set(s.carries.map((c) => c.inside.id));
     const walk = ring ? this.pipelined(s, ring, mode) : [plainLoop(s, [...this.lower(s.body, mode), ...this.advance(s)])];
@@ -139,6 +138,10 @@ class BodyLowering {
   private advance(s: Loop): Statement[] {
     const { l } = this;
     const moves = s.carries.map((c) => ({ to: l.values.fragments.get(c.inside.id)!, from: c.next })).filter((m) => l.values.fragments.get(m.from) !== m.to);
+    // Moves happen one after the other: none may read what an earlier one has replaced.
+    moves.forEach((m, i) => {
+      if (moves.slice(0, i).some((before) => l.values.fragments.get(m.from) === before.to)) throw l.values.error(m.from, 'is carried on after it was replaced');
+    });
     return moves.flatMap((m) => this.assign(m.to, m.from));
   }
 
@@ -212,6 +215,11 @@ class BodyLowering {
   }
 }
 
-function plainLoop(s: Loop, body: readonly Statement[]): Statement {
+/** A role skips what has nothing for it. */
+function unlessEmpty(s: Statement & { op: 'for' | 'if' }): Statement[] {
+  return s.body.some((x) => x.op !== 'let') ? [s] : [];
+}
+
+function plainLoop(s: Loop, body: readonly Statement[]): Statement & { op: 'for' } {
   return { op: 'for', variable: s.variable, lo: s.lo, hi: s.hi, step: int(s.step), unroll: false, body };
 }

@@ -1,9 +1,8 @@
 /** State while one tile program is lowered: the fragments, buffers and barriers so far, and where each operand lies. */
 import type { Scalar, Tile, TileAxis, TileId, View } from '../../compiler/ir/kernel.js';
-import { constantOf, ceilDivide, floorDivide, plus, times, visitScalar } from '../../compiler/kernels/scalar.js';
+import { constantOf, ceilDivide, floorDivide, plus, times } from '../../compiler/kernels/scalar.js';
 import { int4MmaBlock } from '../../compiler/kernels/packing-address.js';
 import type { Assignment } from './assign-layouts.js';
-import { paddedSize } from './fragments.js';
 import type { Layout } from './layout.js';
 import type { Architecture, Barrier, Fragment, GlobalView, Position, TensorMap } from './lowered.js';
 import { isBox, type Load, type Source } from './operands.js';
@@ -142,13 +141,6 @@ export class Lowering {
     if (buffer.rowBytes !== words * 4) throw this.values.error(load.out.id, `is ${buffer.rowBytes} bytes long, a box is ${words * 4}`);
     return { ...staged, boxes: [{ map, at: starts, column: 0 }] };
   }
-
-  /** Whether what is staged differs between iterations of `variable`. */
-  static dependsOn(at: readonly Scalar[], variable: string): boolean {
-    let found = false;
-    for (const s of at) visitScalar(s, (x) => { if (x.kind === 'var' && x.name === variable) found = true; });
-    return found;
-  }
 }
 
 /** Whether a load takes all of a view's axis along `axis`: then boxes that are wider read zeros. */
@@ -177,5 +169,3 @@ function globalView(v: View): GlobalView {
 export function stageBytes(staged: readonly Staged[]): number {
   return staged.filter((s) => s.boxes).reduce((n, s) => n + slotBytes(s.buffer), 0);
 }
-
-export function paddedAxis(axis: TileAxis, least: number): TileAxis { return { name: axis.name, size: paddedSize(axis.size, least) }; }

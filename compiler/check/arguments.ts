@@ -55,5 +55,7 @@ function coerceSimple(frame: Frame, name: string, type: Extract<Type, { kind: 's
     case 'layer': return value.kind === 'template' ? value : wrong('a layer');
     case 'fn': return value.kind === 'fn' || value.kind === 'builtin' ? value : wrong('a function');
     case 'list': return value.kind === 'vector' || value.kind === 'list' ? value : wrong('a list');
+    // A type that there is not was reported by the parser.
+    default: throw new Abandoned();
   }
 }

@@ -8,7 +8,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { Program } from '../../dsl/modules.js';
 import { addDims, symbol } from '../ir/dim.js';
-import { isFloat, type DType } from '../ir/dtype.js';
+import { type DType } from '../ir/dtype.js';
 import type { Axis, Module, Storage } from '../ir/graph.js';
 import { AxisTable } from './axis.js';
 import { compactTables } from './compact-tables.js';
@@ -130,7 +130,7 @@ function readOutputs(frame: Frame, model: Model, sections: Sections, taps: Taps)
     const base = paths[0].replace(/\[\d+\]/g, '');
     let name = base;
     for (let i = 2; outputs.some((o) => o.name === name); i++) name = `${base}_${i}`;
-    outputs.push({ name, value: isFloat(value.type.dtype) && value.type.dtype !== 'f32' ? builder.cast(value, 'f32') : value });
+    outputs.push({ name, value });
     named.push({ output: name, names: paths.map((p) => taps.names(p)[0]) });
   }
   return { outputs, taps: named };

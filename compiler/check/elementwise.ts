@@ -87,6 +87,7 @@ export function vectorTensor(frame: Frame, v: VectorValue, span: Span): TensorVa
 function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], span: Span): Value {
   const located = args.map((a) => (a.kind === 'vector' ? vectorTensor(frame, a, span) : a.kind === 'tensor' ? spread(frame, a, span) : a));
   const tensors = located.filter((a) => a.kind === 'tensor');
+  requireTruth(fn, located, span);
   requireAlignment(frame, tensors, span);
   const dtypes = located.flatMap((a, i) => (fn === 'select' && i === 0 ? [] : [a.kind === 'tensor' ? a.value.type.dtype : literalDType(a)]));
   const float = fn === 'divide' || dtypes.some((d) => d !== undefined && isFloat(d));
@@ -108,6 +109,16 @@ function leaderFirst(frame: Frame, fn: ScalarFunction, operands: readonly GraphV
   if (commutative.has(fn)) return [leader, ...operands.filter((o) => o !== leader)];
   const missing = leader.type.axes.filter((a) => !hasAxis(operands[0].type.axes, a.name)).reverse();
   return [missing.reduce((x, axis) => building(frame, span).broadcast(x, axis), operands[0]), ...operands.slice(1)];
+}
+
+/** Truth values and numbers do not mix: `and` wants the first, arithmetic the second, a condition comes first in a select. */
+function requireTruth(fn: ScalarFunction, operands: readonly Value[], span: Span): void {
+  const isTruth = (v: Value): boolean => v.kind === 'bool' || (v.kind === 'tensor' && v.value.type.dtype === 'bool');
+  const values = fn === 'select' ? operands.slice(1) : operands;
+  const either = fn === 'select' || fn === 'equal' || fn === 'not_equal';
+  const wanted = logic.has(fn) || (either && isTruth(values[0]));
+  const wrong = fn === 'select' && !isTruth(operands[0]) ? operands[0] : values.find((v) => isTruth(v) !== wanted);
+  if (wrong !== undefined) fail(messages.wrongOperand(fn, isTruth(wrong) ? 'truth values' : describe(wrong), span));
 }
 
 /** Numbers with a fraction are f32; whole ones take the dtype of what they meet. */

@@ -1,5 +1,6 @@
 /** `export name = value`: outputs that somebody may ask for; nothing is built for the others. */
-import { claim, type Frame } from './frame.js';
+import { isFloat } from '../ir/dtype.js';
+import { building, claim, type Frame } from './frame.js';
 import type { TensorValue } from './value.js';
 
 function pathOf(frame: Frame, name: string): string {
@@ -20,5 +21,9 @@ export function isExported(frame: Frame, name: string): boolean {
 
 /** Puts the value under its path among the outputs, if it is wanted. */
 export function exportTensor(frame: Frame, name: string, value: TensorValue): void {
-  if (isExported(frame, name)) frame.graph.exports.push({ paths: [pathOf(frame, name)], value: frame.graph.use(value) });
+  if (!isExported(frame, name)) return;
+  const found = frame.graph.use(value);
+  // Widened here, not where it leaves the model: by then the values of all iterations are stacked in one.
+  const wide = isFloat(found.type.dtype) && found.type.dtype !== 'f32' ? building(frame, value.span).cast(found, 'f32') : found;
+  frame.graph.exports.push({ paths: [pathOf(frame, name)], value: wide });
 }

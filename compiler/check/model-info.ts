@@ -25,7 +25,7 @@ export interface ModelInfo {
 export interface TrainInfo { readonly rule: string; readonly settings: ReadonlyMap<string, number | boolean>; readonly span: Span }
 
 /** Binds multi-rank entry points: ranks per kind of parallelism. */
-export interface MeshInfo { readonly entries: ReadonlyMap<string, number>; readonly span: Span }
+export interface MeshInfo { readonly entries: ReadonlyMap<string, number>; readonly spans: ReadonlyMap<string, Span>; readonly span: Span }
 
 export interface QuantizeRule { readonly storage: Extract<Storage, { kind: 'int4' }>; readonly paths: readonly string[]; readonly span: Span }
 

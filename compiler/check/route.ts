@@ -5,9 +5,9 @@
 import type { RouteExpr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import { hasAxis, sameAxes } from '../ir/axes.js';
-import { contractOver, requireTensor, tensorAxes } from './contract.js';
+import { contractOver, reduce, requireTensor, tensorAxes } from './contract.js';
 import { resolveAxis } from './dims.js';
-import { spread } from './elementwise.js';
+import { elementwise, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { fail, type Frame } from './frame.js';
 import type { TensorValue } from './value.js';
@@ -24,5 +24,8 @@ export function evaluateRoute(frame: Frame, e: RouteExpr): TensorValue {
   if (chosen.length !== 1) fail(messages.routeChoices(side(ids, e.ids), side(x, e.input), e.span));
   const inside: Frame = { ...frame, routing: { axis, ids, index: e.index.name } };
   const y = spread(inside, requireTensor(inside, { value: evaluate(inside, e.body), span: e.body.span }, 'the body of route'), e.body.span);
-  return contractOver(frame, { value: w, span: e.weights.span }, { value: y, span: e.body.span }, chosen, e.span);
+  const weights = { value: w, span: e.weights.span };
+  // A body without parameters is the same for every choice.
+  if (!hasAxis(y.value.type.axes, chosen[0].name)) return elementwise(frame, 'multiply', [y, reduce(frame, 'add', weights, chosen, e.span)], e.span) as TensorValue;
+  return contractOver(frame, weights, { value: y, span: e.body.span }, chosen, e.span);
 }

@@ -92,5 +92,5 @@ export function readMesh(frame: Frame, s: MeshSection | undefined): MeshInfo | u
     if (ranks.kind !== 'number' || !Number.isInteger(ranks.value) || ranks.value < 1) fail(messages.wrongEntry(name.name, 'a number of ranks', value.span));
     entries.set(name.name, ranks.value);
   }
-  return { entries, span: s.span };
+  return { entries, spans: new Map(s.entries.map((e) => [e.name.name, e.span])), span: s.span };
 }

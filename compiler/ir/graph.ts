@@ -47,6 +47,8 @@ export interface ParamDecl {
   /** Distribution or constant for seeded initialisation. */
   readonly init: Init;
   readonly frozen: boolean;
+  /** With several ranks: `type` is that of one rank's part; the whole has `count` times its extent along `axis`, part i being that of place i on the mesh axis `group`. */
+  readonly shard?: readonly { readonly axis: string; readonly group: string; readonly count: number }[];
   readonly span?: Span;
 }
 /** `log_uniform` is the logarithm of a sample of uniform(low, high). */

@@ -34,7 +34,7 @@ export function printStorage(s: Storage): string {
 
 function printParam(p: ParamDecl): string {
   const init = 'value' in p.init ? `constant(${p.init.value})` : p.init.kind === 'normal' ? `normal(${p.init.deviation})` : `${p.init.kind}(${p.init.low}, ${p.init.high})`;
-  return `${printPaths(p.paths)} : ${printType(p.type)} as ${printStorage(p.storage)} init ${init}${p.frozen ? ' frozen' : ''}`;
+  return `${printPaths(p.paths)} : ${printType(p.type)} as ${printStorage(p.storage)} init ${init}${p.frozen ? ' frozen' : ''}${(p.shard ?? []).map((s) => ` part of ${s.count} of ${s.axis} over ${s.group}`).join('')}`;
 }
 
 function printState(s: StateDecl): string {

@@ -4,7 +4,7 @@
  */
 import { dtypeBytes, type DType } from '../ir/dtype.js';
 import type { Packing } from '../ir/packing.js';
-import { fromBf16, decodeElements, encodeElements, roundHalfEven, toBf16 } from './half.js';
+import { fromBf16, decodeElements, encodeElements, toBf16 } from './half.js';
 import { checkPacking, int4BlockBytes, int4BlockLength, int4Location, isInt4, numberArithmetic, orderedExtents, packedBytes, type Int4Packing, type PlainPacking, type SizedAxis } from './packing-address.js';
 
 type Words = Uint16Array | Uint32Array;
@@ -74,14 +74,23 @@ export function quantizeInt4(values: ArrayLike<number>, length: number, group: n
   return { codes, scales };
 }
 
+/** 1.5 * 2^23: adding it to an f32 below 2^22 and taking it away again rounds to the nearest integer, ties to even. */
+const rounder = 12582912;
+
 /** Divides by the rounded scale, so that what is stored is the nearest code of what will be read. */
 function quantizeGroup(values: ArrayLike<number>, lo: number, hi: number, codes: Uint8Array): number {
   let largest = 0;
-  for (let i = lo; i < hi; i++) largest = Math.max(largest, Math.abs(values[i]));
+  for (let i = lo; i < hi; i++) {
+    const magnitude = Math.abs(values[i]);
+    if (magnitude > largest) largest = magnitude;
+  }
   const stored = toBf16(Math.fround(largest / 7));
   const scale = fromBf16(stored);
   if (scale === 0) return stored;
-  for (let i = lo; i < hi; i++) codes[i] = 8 + Math.min(7, Math.max(-8, roundHalfEven(Math.fround(values[i] / scale))));
+  for (let i = lo; i < hi; i++) {
+    // Within 7 * (1 + 2^-8) by the choice of the scale, so the code is within 1 .. 15.
+    codes[i] = 8 + Math.fround(Math.fround(Math.fround(values[i] / scale) + rounder) - rounder);
+  }
   return stored;
 }
 
@@ -99,16 +108,27 @@ export function packInt4(packing: Int4Packing, axes: readonly SizedAxis[], value
   const { width, group } = packing;
   const blockWords = int4BlockBytes(packing) / 4;
   eachInt4Row(packing, axes, (row) => {
-    for (let k = 0; k < row.length; k++) {
-      if (packing.kind === 'int4-mma') { storeInFragment(packing, row, k, values, u32, u16); continue; }
-      const block = row.block + Math.floor(k / group);
-      const word = block * blockWords + Math.floor((k % group) / 8) * width + row.lane;
-      const shift = (k % 8) * 4;
-      u32[word] = (u32[word] & ~(15 << shift)) | (values.codes[row.plain + k * row.stride] << shift);
-      if (k % group === 0) u16[block * blockWords * 2 + (width * group) / 4 + row.lane] = values.scales[row.scalePlain + (k / group) * row.scaleStride];
+    if (packing.kind === 'int4-mma') {
+      for (let k = 0; k < row.length; k++) storeInFragment(packing, row, k, values, u32, u16);
+      return;
+    }
+    for (let first = 0, block = row.block, scale = row.scalePlain; first < row.length; first += group, block++, scale += row.scaleStride) {
+      const last = Math.min(row.length, first + group);
+      for (let k = first, word = block * blockWords + row.lane; k < last; k += 8, word += width) {
+        u32[word] = codeWord(values.codes, row.plain + k * row.stride, row.stride, Math.min(8, last - k));
+      }
+      u16[block * blockWords * 2 + (width * group) / 4 + row.lane] = values.scales[scale];
     }
   });
   return out;
+}
+
+/** Up to 8 codes, the first lowest; missing ones are 8. */
+function codeWord(codes: Uint8Array, at: number, stride: number, count: number): number {
+  let word = 0;
+  for (let i = 0; i < count; i++) word |= codes[at + i * stride] << (4 * i);
+  for (let i = count; i < 8; i++) word |= 8 << (4 * i);
+  return word;
 }
 
 /** Inverse of `packInt4`. */
@@ -141,7 +161,8 @@ export function unpackInt4(packing: Int4Packing, axes: readonly SizedAxis[], pac
 function placeInFragment(packing: Int4Packing, row: Int4Row, k: number): { word: number; shift: number; scale: number } {
   const length = int4BlockLength(packing);
   const start = (row.block + Math.floor(k / length)) * int4BlockBytes(packing);
-  const { word, shift, scale } = int4Location(numberArithmetic, packing, [packing.width, length], [row.lane, k % length]);
+  const one = (lane: number, along: number, other: number): number[] => packing.order.map((name, i) => (name === packing.lanes ? lane : i === packing.order.length - 1 ? along : other));
+  const { word, shift, scale } = int4Location(numberArithmetic, packing, one(packing.width, length, 1), one(row.lane, k % length, 0));
   return { word: start / 4 + word, shift, scale: start / 2 + scale };
 }
 

@@ -31,7 +31,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
     };
     case 'cpu': case 'null': return {
       ...common, panel: 8,
-      sizes: { rows: few ? 1 : 48, lanes: 128, programs: 8, heads: 8 },
+      sizes: { rows: few ? 1 : 48, lanes: 128, programs: 4, heads: 8 },
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
@@ -42,7 +42,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
     case 'cuda:sm_80': return {
       ...common, prologue: 'store', panel: 0, int4: 'int4-mma',
       sizes: { rows: few ? 16 : 128, lanes: 128, programs: 108, heads: 64 },
-      limits: { tile: 1 << 15, k: 64, keys: 64, ids: 256 },
+      limits: { tile: 1 << 15, k: 64, keys: 32, ids: 256 },
     };
     case 'cuda:sm_90a': return {
       ...common, prologue: 'store', panel: 0, int4: 'int4-mma',

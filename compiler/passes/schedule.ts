@@ -6,6 +6,7 @@
  *   ->  repeat 61 { launch qa__kv  launch attend_9 .. }
  */
 import type { Axis, Graph, Module, Node, TensorType, ValueId } from '../ir/graph.js';
+import { placesOn, type Mesh } from '../ir/mesh.js';
 import type { Packing } from '../ir/packing.js';
 import { indexGraph, typeOf } from '../ir/graph-index.js';
 import { multiplyDims } from '../ir/dim.js';
@@ -23,6 +24,8 @@ export interface ScheduleOptions {
   readonly dims: EntryLaunches['dims'];
   readonly schedule: Schedule;
   readonly packings: ReadonlyMap<number, Packing>;
+  /** Absent for one rank. */
+  readonly mesh?: Mesh;
 }
 
 interface Entry {
@@ -103,8 +106,17 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
       const { dtype, axes } = node.results[0].type;
       return { tensor: add(entry, { kind: 'const', dtype, axes, data: node.data, ...(node.perIteration ? { perIteration: node.perIteration } : {}) }), dtype, axes };
     }
+    case 'rank': return { tensor: rankTensor(entry, node.group), dtype: 'i32', axes: [] };
     default: return undefined;
   }
+}
+
+/** A constant of its own on every rank: the rank's place on the mesh axis. */
+function rankTensor(entry: Entry, group: string): number {
+  const { mesh } = entry.options;
+  if (mesh?.[group] === undefined) throw new Error(`schedule: the mesh has no axis '${group}'`);
+  const perRank = placesOn(mesh, group).map((place) => [place]);
+  return add(entry, { kind: 'const', dtype: 'i32', axes: [], data: perRank[0], perRank });
 }
 
 /** Results that are the next version of a state live in the state's own memory. */
@@ -180,14 +192,16 @@ class LevelScheduler {
     const type = typeOf(level.index, ids);
     const pairs = type.axes.map((a) => a.size).reduce((n, s) => multiplyDims(n, s), 1);
     const name = `${level.index.graph.name}.${ids}`;
-    const spansAxes: Axis[] = [{ name: 'expert', size: experts }, { name: 'part', size: 2 }];
+    const others = !withinExtent(level, ids, experts);
+    const lists = experts + Number(others);
+    const spansAxes: Axis[] = [{ name: 'expert', size: lists }, { name: 'part', size: 2 }];
     const rowsAxes: Axis[] = [{ name: 'row', size: pairs }];
     const spans = add(entry, { kind: 'value', name: `${name}.spans`, dtype: 'i32', axes: spansAxes });
     const rows = add(entry, { kind: 'value', name: `${name}.rows`, dtype: 'i32', axes: rowsAxes });
-    this.lists.set(ids, { experts, spans: { tensor: spans, dtype: 'i32', axes: spansAxes }, rows: { tensor: rows, dtype: 'i32', axes: rowsAxes } });
-    const program = groupRows(`${entry.options.name}_${entry.kernels++}_group`, dimScalar(pairs), experts, entry.options.schedule.limits.ids);
+    this.lists.set(ids, { experts, others, spans: { tensor: spans, dtype: 'i32', axes: spansAxes }, rows: { tensor: rows, dtype: 'i32', axes: rowsAxes } });
+    const program = groupRows(`${entry.options.name}_${entry.kernels++}_group`, dimScalar(pairs), experts, entry.options.schedule.limits.ids, others);
     const zero = dimScalar(0);
-    this.steps.push(launch({ program, bindings: [level.stored.get(ids)!.tensor, spans, rows] }, { contraction: zero, flops: dimScalar(multiplyDims(pairs, experts * 4)), bytes: dimScalar(multiplyDims(pairs, experts * 8)) }));
+    this.steps.push(launch({ program, bindings: [level.stored.get(ids)!.tensor, spans, rows] }, { contraction: zero, flops: dimScalar(multiplyDims(pairs, lists * 4)), bytes: dimScalar(multiplyDims(pairs, lists * 8)) }));
   }
 
   private repeat(node: Node & { op: 'repeat' }): void {
@@ -228,6 +242,14 @@ class LevelScheduler {
     this.steps.push(launch(mergePrograms(this.pending.map((p) => p.lowered)), sumCosts(this.pending.map((p) => p.cost))));
     this.pending = [];
   }
+}
+
+/** Ids that are places of an axis no longer than `extent`. */
+function withinExtent({ index }: Pick<Level, 'index'>, ids: ValueId, extent: number): boolean {
+  const node = index.producer.get(ids);
+  if (node?.op === 'rename' || node?.op === 'slice') return withinExtent({ index }, node.operands[0], extent);
+  const axis = node?.op === 'top' && typeOf(index, node.operands[0]).axes.find((a) => a.name === node.axis);
+  return axis ? typeof axis.size === 'number' && axis.size <= extent : false;
 }
 
 function launch(lowered: Lowered, cost: UnitCost): LaunchStep {

@@ -59,7 +59,8 @@ export function layWeights(module: Module, packings: ReadonlyMap<number, Packing
     const bytes = packedBytes(packing, axes, dtype);
     const table = layout.place(decl.paths.length, bytes, `the weight '${decl.paths[0]}'${where(decl)}`);
     rows.set(param, { buffer: layout.id, ...table, bytes, count: decl.paths.length, dtype, packing, label: pathPattern(decl.paths[0]) });
-    decl.paths.forEach((path, i) => weights.push({ path, buffer: layout.id, offset: table.base + i * table.stride, bytes, dtype, axes, packing, init: decl.init }));
+    const shard = decl.shard ? { shard: decl.shard.map(({ axis, group }) => ({ axis, group })) } : {};
+    decl.paths.forEach((path, i) => weights.push({ path, buffer: layout.id, offset: table.base + i * table.stride, bytes, dtype, axes, packing, ...shard, init: decl.init }));
   }
   return { rows, weights };
 }

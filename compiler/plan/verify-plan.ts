@@ -3,10 +3,11 @@
  * docs/plan-format.md; in short, what is declared is consistent, every region lies where it may in every iteration, and
  * every read finds the tensor it names, whole and as last written.
  */
-import { planVersion, type Bundle } from '../ir/plan.js';
+import { planVersion, type Bundle, type Plan } from '../ir/plan.js';
 import { planHash } from './plan-hash.js';
 import { checkBuffers, checkDims, checkGroups, checkKernels, checkTables } from './verify/declarations.js';
 import { EntryRun } from './verify/entry-run.js';
+import { checkRanks } from './verify/ranks.js';
 import { Report, type Violation } from './verify/violation.js';
 
 export type { Law, Violation } from './verify/violation.js';
@@ -30,9 +31,18 @@ export function verifyPlan(bundle: Bundle): readonly Violation[] {
     if (names.indexOf(entry.name) !== i) report.add('ports', `entry '${entry.name}'`, 'is declared twice');
     new EntryRun(bundle, entry, tables, report).run();
   });
+  checkRanks(Array.from({ length: plan.ranks }, () => plan), report);
   for (const rows of tables.rows.values()) for (const row of rows) {
     if (!tables.used.has(row)) report.add('unused', `${row.kind} '${row.path}' at ${row.from}`, 'no step uses it');
   }
+  return report.violations;
+}
+
+/** Whether ranks that each run a plan of their own get to the end together; `plans[r]` is rank r's. */
+export function verifyRanks(plans: readonly Plan[]): readonly Violation[] {
+  const report = new Report();
+  if (plans.some((p) => p.ranks !== plans.length)) report.add('groups', 'ranks', `${plans.length} plans, made for ${plans.map((p) => p.ranks).join(', ')} ranks`);
+  else checkRanks(plans, report);
   return report.violations;
 }
 

@@ -105,7 +105,7 @@ FIRN_INLINE float log_(float x) {
   r = f + r + e * 0.693359375f;
   r = x == 0.0f ? -__builtin_inff() : r;
   r = x < 0.0f ? __builtin_nanf("") : r;
-  return x > 3.4028234e38f || x != x ? x : r;
+  return (x > 3.4028234e38f) | (x != x) ? x : r;
 }
 
 FIRN_INLINE float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
@@ -181,6 +181,7 @@ FIRN_INLINE float cos_(float x) { return sine_quarter(x, 1); }
 // Philox-4x32-10 (Salmon et al. 2011), first word, key (seed, 0), counter (counter, 0, 0, 0).
 FIRN_INLINE uint32_t philox(uint32_t seed, uint32_t counter) {
   uint32_t c0 = counter, c1 = 0, c2 = 0, c3 = 0, k0 = seed, k1 = 0;
+#pragma GCC unroll 10  // a loop inside would keep the loop around it from being vectorised
   for (int round = 0; round < 10; ++round) {
     const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
     const uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
@@ -193,7 +194,7 @@ FIRN_INLINE uint32_t philox(uint32_t seed, uint32_t counter) {
   }
   return c0;
 }
-FIRN_INLINE float uniform_(uint32_t x) { return ((float)(x >> 8) + 0.5f) * 5.9604644775390625e-8f; }
+FIRN_INLINE float uniform_(uint32_t x) { return ((float)(int32_t)(x >> 8) + 0.5f) * 5.9604644775390625e-8f; }
 
 // --- vectors ---
 typedef float vf __attribute__((vector_size(4 * FIRN_LANES)));

@@ -44,7 +44,7 @@ describe('exit codes', () => {
   });
   it('errors of a spec: 1, each with a code frame', () => {
     const path = join(folder, 'wrong.firn');
-    writeFileSync(path, 'model M {\n  dim a = \n  dim b = 3 ++\n}\n');
+    writeFileSync(path, 'model M {\n  dim a 3\n  dim b 4\n}\n');
     const result = firn('check', path);
     expect(result.status).toBe(1);
     expect(result.stderr).toMatch(/error\[E\d{4}\].*\n *--> .*wrong\.firn:\d+:\d+/);

@@ -1,4 +1,7 @@
 /** Graphs with one contraction or attention each, through the passes to the tile programs that the CUDA backend lowers. */
+import { readFileSync } from 'node:fs';
+import { compile, type CompileRequest } from '../../compiler/compile.js';
+import { nodeLoader } from '../../dsl/std-node.js';
 import { GraphBuilder } from '../../compiler/ir/build.js';
 import { symbol } from '../../compiler/ir/dim.js';
 import { arg, call, num } from '../../compiler/ir/expr.js';
@@ -11,7 +14,7 @@ import { evaluateScalar } from '../../compiler/kernels/scalar.js';
 import { scheduleFor, type Schedule, type Target } from '../../compiler/kernels/targets.js';
 import { choosePackings } from '../../compiler/passes/choose-packings.js';
 import { schedule } from '../../compiler/passes/schedule.js';
-import type { LaunchStep } from '../../compiler/plan/launches.js';
+import type { EntryLaunches, LaunchStep } from '../../compiler/plan/launches.js';
 import { Random } from '../kernels/samples/sample.js';
 
 export interface Sizes { readonly rows: number; readonly lanes: number; readonly k: number; readonly keys: number; readonly heads: number }
@@ -28,8 +31,23 @@ export function programsOf(module: Module, target: Target, few: boolean, sizes: 
   };
   const dims = ['tokens', 'sequences', 'blocks', 'slots'].map((name) => ({ name, max: 4096 }));
   const { steps } = schedule(module, { name: 'step', dims, schedule: choices, packings: choosePackings(module, choices.panel, choices.int4) });
-  const launches = (list: readonly LaunchStep[]): Program[] => list.flatMap((s) => (s.kind === 'launch' ? [s.program] : s.kind === 'repeat' ? launches(s.body) : []));
-  return launches(steps);
+  return programsIn(steps);
+}
+
+/** The tile programs of full K2 in bf16, from its spec. */
+export function flagshipPrograms(target: Target): Program[] {
+  const path = 'examples/kimi-k2.firn';
+  let programs: Program[] = [];
+  const onPhase: CompileRequest['onPhase'] = (phase, value) => {
+    if (phase === 'kernels') programs = (value as readonly EntryLaunches[]).flatMap((e) => programsIn(e.steps));
+  };
+  const { bundle } = compile({ entry: { path, text: readFileSync(path, 'utf8') }, load: nodeLoader, target, precision: 'bf16', onPhase });
+  if (!bundle) throw new Error(`${path} does not compile for ${target}`);
+  return programs;
+}
+
+function programsIn(steps: readonly LaunchStep[]): Program[] {
+  return steps.flatMap((s) => (s.kind === 'launch' ? [s.program] : s.kind === 'repeat' ? programsIn(s.body) : []));
 }
 
 function param(params: ParamDecl[], path: string, axes: readonly Axis[], storage: Storage): number {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accumulatorLayout, leftLayout, rightLayout, type WarpGrid } from '../../backends/cuda/fragments.js';
-import { bankWays, classifyConversion, composeLayout, invertLayout, placeOf, registerCount, registerMap, applyMap, sliceLayout, type Layout } from '../../backends/cuda/layout.js';
+import { bankWays, classifyConversion, invertLayout, placeOf, registerCount, registerMap, applyMap, sliceLayout, type Layout, type Place } from '../../backends/cuda/layout.js';
 import { sharedOffset, swizzled, type SharedBuffer, type Swizzle } from '../../backends/cuda/shared-memory.js';
 
 const axis = (name: string, size: number) => ({ name, size });
@@ -38,7 +38,8 @@ describe('conversions', () => {
     expect(classifyConversion(scores, leftLayout(axis('m', 32), axis('k', 64), { ...grid, repeat: true }))).toBe('identity');
   });
   it('but not its right operand, and not what other warps hold', () => {
-    const flipped = composeLayout(scores, [axis('k', 64), axis('m', 32)], ([m, k]) => [k, m]);
+    const flip = (places: readonly Place[]): Place[] => places.map(([m, k]) => [k, m]);
+    const flipped: Layout = { axes: [axis('k', 64), axis('m', 32)], registers: flip(scores.registers), lanes: flip(scores.lanes), warps: flip(scores.warps) };
     expect(classifyConversion(flipped, rightLayout(axis('m', 32), axis('k', 64), one))).toBe('warps');
     expect(classifyConversion(accumulatorLayout(axis('m', 32), axis('k', 64), grid), scores)).toBe('warps');
     expect(classifyConversion(scores, { ...scores, registers: [...scores.registers].reverse() })).toBe('registers');

@@ -125,5 +125,5 @@ test('the verifier uses no module of the planner', () => {
   const files = ['verify-plan.ts', ...readdirSync(new URL('verify/', root)).map((f) => `verify/${f}`)];
   const imported = new Set(files.flatMap((f) => [...readFileSync(new URL(f, root), 'utf8').matchAll(/^import (type )?.*from '(.*)';$/gm)].filter((m) => !m[1]).map((m) => m[2].split('/').at(-1)!)));
   // The version number, the digest that the format prescribes, and its own files.
-  expect([...imported].sort()).toEqual(['canonical-json.js', 'declarations.js', 'entry-run.js', 'memory.js', 'plan-hash.js', 'plan.js', 'sha256.js', 'violation.js']);
+  expect([...imported].sort()).toEqual(['canonical-json.js', 'declarations.js', 'entry-run.js', 'memory.js', 'plan-hash.js', 'plan.js', 'ranks.js', 'sha256.js', 'violation.js']);
 });

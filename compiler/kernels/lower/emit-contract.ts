@@ -10,6 +10,9 @@ import { complete, whole, withIndex, type Region } from './region.js';
 type Contract = Node & { op: 'contract' };
 
 export function emitContract(l: Lowering, node: Contract, region: Region): Tile {
+  if (node.select && l.fixedSelect?.ids === node.operands[2] && l.fixedSelect.at === 'none') {
+    return l.builder.full(0, l.shapeOver(node.results[0].type, region));
+  }
   const over = summedAxes(l, node);
   const choices = over.find((a) => node.operands.slice(0, 2).some((v) => sumsChoices(l, v, a.name)));
   if (choices) return emitSumOfChoices(l, node, region, choices);
@@ -47,7 +50,7 @@ function mergedOperands(l: Lowering, node: Contract, inside: Region): { left: Ti
 function selected(l: Lowering, node: Contract, region: Region): Region {
   if (!node.select) return region;
   const ids = node.operands[2];
-  if (l.fixedSelect?.ids === ids) return withIndex(region, node.select.axis, { kind: 'point', at: l.fixedSelect.at });
+  if (l.fixedSelect?.ids === ids && l.fixedSelect.at !== 'none') return withIndex(region, node.select.axis, { kind: 'point', at: l.fixedSelect.at });
   const at = l.scalarElement(ids, region, nameOf(l, ids, l.level.index.producer.get(ids)));
   const index: Index = at ? { kind: 'point', at } : l.tileIndex(emit(l, ids, region));
   return withIndex(region, node.select.axis, index);

@@ -25,11 +25,13 @@ export interface Unit {
   readonly window?: { readonly part: 'windows' | 'state'; readonly initial: number };
 }
 export interface GroupLists {
-  /** i32 [experts, 2]: first place in `rows` and count. */
+  /** i32 [lists, 2]: first place in `rows` and count. */
   readonly spans: Stored;
   /** i32 [pairs]: pair = token * active + place, expert by expert. */
   readonly rows: Stored;
   readonly experts: number;
+  /** Whether one more list holds the rows whose ids name no expert: contractions give 0 there. */
+  readonly others: boolean;
 }
 
 export interface Lowered { readonly program: Program; readonly bindings: readonly number[] }
@@ -88,29 +90,38 @@ function gridRegion(l: Lowering, root: ValueId, tiling: Tiling, grid: Map<string
 function writeGrouped(l: Lowering, unit: Unit, sizes: TileSizes): void {
   const b = l.builder;
   const { ids, lists } = unit.group!;
+  const expert = b.gridAxis('expert', lists.experts + Number(lists.others));
+  const names = l.type(ids).axes.map((a) => a.name);
+  const grid = new Map<string, Scalar>();
+  const spans = l.viewOf(lists.spans, 'read', 'spans');
+  const span: Span = { first: b.let_('first', element(spans, expert, 0)), count: b.let_('count', element(spans, expert, 1)) };
+  const regions = unit.roots.map((root) => gridRegion(l, root, tileContraction(l, root, sizes), grid, names));
+  const walk = (at: Scalar | 'none'): void => walkRows(l, unit, { span, rows: sizes.rows, regions, at });
+  if (!lists.others) return b.if_(lessThan(0, span.count), () => walk(expert));
+  b.if_(times(lessThan(0, span.count), lessThan(expert, lists.experts)), () => walk(expert));
+  b.if_(times(lessThan(0, span.count), lessThan(lists.experts - 1, expert)), () => walk('none'));
+}
+
+interface Span { readonly first: Scalar; readonly count: Scalar }
+
+/** The rows of one list, some at a time; `at` is their expert. */
+function walkRows(l: Lowering, unit: Unit, { span, rows, regions, at }: { span: Span; rows: number; regions: readonly Region[]; at: Scalar | 'none' }): void {
+  const b = l.builder;
+  const { ids, lists } = unit.group!;
   const [tokenAxis, activeAxis] = l.type(ids).axes;
   const active = activeAxis.size as number;
-  const expert = b.gridAxis('expert', lists.experts);
-  const spans = l.viewOf(lists.spans, 'read', 'spans');
-  const first = b.let_('first', element(spans, expert, 0));
-  const count = b.let_('count', element(spans, expert, 1));
-  const grid = new Map<string, Scalar>();
-  const regions = unit.roots.map((root) => gridRegion(l, root, tileContraction(l, root, sizes), grid, [tokenAxis.name, activeAxis.name]));
-  const rows = sizes.rows;
-  b.if_(lessThan(0, count), () => {
-    b.loop('row', 0, count, rows, [], (from) => l.scoped(() => {
-      const places = b.iota('pair', rows, from);
-      const inside = b.less(places, b.scalar(count));
-      const pairs = b.load(l.viewOf(lists.rows, 'read', 'rows'), [b.select(inside, b.add(places, b.scalar(first)), -1)]);
-      const chosen = b.select(inside, pairs, -1);
-      const token = l.tileIndex(b.apply('floor_divide', chosen, active));
-      const place = l.tileIndex(b.apply('mod', chosen, active));
-      l.fixedSelect = { ids, at: expert };
-      unit.roots.forEach((root, i) => storeRoot(l, root, new Map([...regions[i], [tokenAxis.name, token], [activeAxis.name, place]])));
-      l.fixedSelect = undefined;
-      return [];
-    }));
-  });
+  b.loop('row', 0, span.count, rows, [], (from) => l.scoped(() => {
+    const places = b.iota('pair', rows, from);
+    const inside = b.less(places, b.scalar(span.count));
+    const pairs = b.load(l.viewOf(lists.rows, 'read', 'rows'), [b.select(inside, b.add(places, b.scalar(span.first)), -1)]);
+    const chosen = b.select(inside, pairs, -1);
+    const token = l.tileIndex(b.apply('floor_divide', chosen, active));
+    const place = l.tileIndex(b.apply('mod', chosen, active));
+    l.fixedSelect = { ids, at };
+    unit.roots.forEach((root, i) => storeRoot(l, root, new Map([...regions[i], [tokenAxis.name, token], [activeAxis.name, place]])));
+    l.fixedSelect = undefined;
+    return [];
+  }));
 }
 
 /** Every op that the unit computes, with its place in the spec. */

@@ -10,6 +10,7 @@ import type { Packing } from '../../ir/packing.js';
 import type { GraphIndex } from '../../ir/graph-index.js';
 import { typeOf } from '../../ir/graph-index.js';
 import { ProgramBuilder } from '../build.js';
+import { int4BlockLength, isInt4 } from '../packing-address.js';
 import { element, plus, times, toScalar } from '../scalar.js';
 import { indexOf, regionKey, whole, type Region } from './region.js';
 
@@ -45,8 +46,8 @@ export class Lowering {
   readonly own = new Set<ValueId>();
   /** Inputs of a scan's body: how to come by them over a region. */
   readonly bound = new Map<ValueId, (region: Region) => Tile>();
-  /** In a grouped kernel: the ids value whose expert is fixed, and that expert. */
-  fixedSelect: { readonly ids: ValueId; readonly at: Scalar } | undefined;
+  /** In a grouped kernel: the ids value whose expert is fixed, and that expert, or that it is none. */
+  fixedSelect: { readonly ids: ValueId; readonly at: Scalar | 'none' } | undefined;
 
   private constructor(
     readonly level: Level, readonly builder: ProgramBuilder, readonly limits: Limits,
@@ -93,7 +94,7 @@ export class Lowering {
     const outer = order.slice(0, -over.length);
     if (order.slice(-over.length).join() !== over.join()) return undefined;
     const sizes = over.map((n) => stored.axes.find((a) => a.name === n)!.size as number);
-    if (stored.packing?.kind === 'int4' && sizes[sizes.length - 1] % stored.packing.group !== 0) return undefined;
+    if (stored.packing && isInt4(stored.packing) && sizes[sizes.length - 1] % int4BlockLength(stored.packing) !== 0) return undefined;
     const axes: Axis[] = [...stored.axes.filter((a) => !over.includes(a.name)), { name: merged, size: sizes.reduce((n, s) => n * s, 1) }];
     const packing: Packing = stored.packing ? { ...stored.packing, order: [...outer, merged] } : { kind: 'dense', order: [...outer, merged] };
     const view = this.viewOf({ ...stored, axes, packing }, 'read', name);

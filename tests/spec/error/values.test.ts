@@ -5,6 +5,9 @@ describe('names and values', () => {
   test.each<readonly [string, string, string?]>([
     ['E0201', 'y = hiden'],
     ['E0202', 'const a = true + 1'],
+    ['E0202', 'y = x * (x < 1)'],
+    ['E0202', 'y = x and x'],
+    ['E0202', 'y = x ? 1 : 2'],
     ['E0203', 'const a = 1 / 0'],
     ['E0204', 'y = if hidden then 1 else 2'],
     ['E0205', 'const a = match 3 { 1 => 2  2 => 3 }'],

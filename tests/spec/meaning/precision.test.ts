@@ -67,7 +67,7 @@ describe('precision', () => {
     const { graph } = moduleOf(spec('x += m = moe(x, experts: 4, active: 2, expert: swiglu(width: 8), gate: sigmoid_gate(normalize: true, scale: 1.0))', undefined, moe));
     const ofWeights = graph.nodes.filter((n) => n.op === 'cast' && n.results[0].type.axes.map((a) => a.name).join() === 'tokens,active');
     expect(ofWeights).toEqual([]);
-    const combined = graph.nodes.find((n) => n.op === 'reduce' && n.over.includes('active') && n.results[0].type.axes.length === 2);
+    const combined = graph.nodes.find((n) => n.op === 'contract' && n.over.includes('active') && n.results[0].type.axes.length === 2);
     expect(combined?.results[0].type.dtype).toBe('f32');
   });
 });

@@ -1,0 +1,25 @@
+/** All kernels of a bundle as machine code. */
+import type { Bundle } from '../../compiler/ir/plan.js';
+import { DeviceError } from '../device.js';
+import { buildKernels } from './build.js';
+import { emitKernel, emitSource } from './emit.js';
+import type { Level } from './levels.js';
+
+/** A kernel of a plan, and where its function is: path of a shared object, symbol in it. */
+export interface CompiledKernel { readonly kernel: string; readonly library: string; readonly symbol: string }
+
+/** Kernels per translation unit: few enough that a changed kernel recompiles little. */
+const kernelsPerSource = 6;
+
+/** In the plan's order. Throws DeviceError: D19 a kernel has no program, D31 and D32 of the compiler. */
+export async function compileKernels({ plan, programs }: Bundle, level: Level): Promise<CompiledKernel[]> {
+  const byName = new Map(programs.map((p) => [p.name, p]));
+  const emitted = plan.kernels.map((kernel) => {
+    const program = byName.get(kernel.name);
+    if (!program) throw new DeviceError('D19', `the bundle has no program for kernel '${kernel.name}'`, 'load the kernels that were compiled with this plan');
+    return emitKernel(program, plan.dims, level);
+  });
+  const groups = Array.from({ length: Math.ceil(emitted.length / kernelsPerSource) }, (_, i) => emitted.slice(i * kernelsPerSource, (i + 1) * kernelsPerSource));
+  const libraries = await buildKernels(groups.map(emitSource), level);
+  return plan.kernels.map((k, i) => ({ kernel: k.name, library: libraries[Math.floor(i / kernelsPerSource)], symbol: emitted[i].symbol }));
+}

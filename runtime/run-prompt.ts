@@ -1,0 +1,20 @@
+import type { HostArray } from '../backends/device.js';
+import type { Session } from './session.js';
+
+/** Outputs of a stretch of a prompt: those of its tokens `start` .. `start + tokens` - 1. */
+export interface PromptPart { readonly start: number; readonly tokens: number; readonly outputs: Readonly<Record<string, HostArray>> }
+
+/** Runs a prompt in a sequence of its own, `chunk` tokens at a time, with a row of logits for every token. */
+export async function* runPrompt(session: Session, prompt: readonly number[], outputs: readonly string[], chunk = Infinity): AsyncGenerator<PromptPart> {
+  const step = Math.min(chunk, session.largestRun('all'));
+  const sequence = session.open();
+  try {
+    for (let start = 0; start < prompt.length; start += step) {
+      const tokens = prompt.slice(start, start + step);
+      const [result] = await session.run([{ sequence, tokens, rows: 'all' }], outputs);
+      yield { start, tokens: tokens.length, outputs: result.outputs };
+    }
+  } finally {
+    session.close(sequence);
+  }
+}

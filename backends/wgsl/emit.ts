@@ -15,6 +15,8 @@ import { writeBody } from './write-statements.js';
 
 export interface Shader {
   readonly code: string;
+  /** Equal for shaders that do the same, whatever their views are called and wherever they come from. */
+  readonly key: string;
   /** Entry point. */
   readonly entry: 'main';
   /** Invocations per workgroup. */
@@ -46,7 +48,7 @@ export function emitWgsl(program: Program, options: EmitOptions = {}): Shader {
     'fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
     '  let lid = i32(local);', ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), text, '}', '',
   ].join('\n');
-  return { code, entry: 'main', invocations: plan.invocations, bindings, offsets };
+  return { code, key: anonymous(program, bindings, code), entry: 'main', invocations: plan.invocations, bindings, offsets };
 }
 
 function writeKernel(program: Program, plan: KernelPlan, bindings: KernelBindings, vectors: VectorArrays): KernelWriter {
@@ -67,6 +69,12 @@ function vectorCandidates(program: Program, plan: KernelPlan, bindings: KernelBi
     if (access === 'read' && view.packing.kind !== 'int4' && arrayType(program, bindings, binding) !== 'i32') out.add(arrayName(program, bindings, binding));
   });
   return out;
+}
+
+/** `code` without comments and with arrays named by their bindings. */
+function anonymous(program: Program, bindings: KernelBindings, code: string): string {
+  const names = new Map(bindings.views.map((v) => [arrayName(program, bindings, v.binding), `array${v.binding}`]));
+  return code.replace(/^ *\/\/.*\n/gm, '').replace(/\b(v|read_v|write_v|merge_v)_\w+/g, (name) => names.get(name) ?? name);
 }
 
 /** Dynamic dims that a program names, sorted. */

@@ -12,10 +12,14 @@ import { allocateShared, type Allocation, type Request, type SharedArray } from 
 /** WebGPU's default maxComputeWorkgroupStorageSize. */
 const workgroupBytes = 16384;
 
-/** How a dot is divided: elements of the result, and stretches of the summed axes, `parts` of which sum side by side. */
+/**
+ * How a dot is divided: elements of the result among invocations, and chunks of the summed axes among the `parts`
+ * invocations that share an element. The parts of one element are neighbours if what they read is.
+ */
 export interface DotPlan {
   readonly distribution: Distribution;
   readonly parts: number;
+  readonly partsInnermost: boolean;
   /** Neighbours along the last summed axis that are handled together. */
   readonly width: number;
   /** Such neighbourhoods in one chunk (of 32 elements, which have one int4 scale). */
@@ -94,23 +98,36 @@ export class KernelPlan {
     const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
     const inner = over.at(-1)?.size ?? 1;
     const width = [this.readsPacked(s) ? 8 : 4, 4, 2, 1].find((w) => inner % w === 0 && (w === 1 || w * this.distribution(s.out.shape).slots <= 32))!;
-    const group = inner % 32 === 0 && width === 8 ? 4 : 1;
+    const group = inner % 32 === 0 && width === 8 && this.directLoads(s).some((v) => v.packing.kind === 'int4') ? 4 : 1;
     const chunks = sizeOf(over) / (width * group);
-    const own = this.distribution(s.out.shape);
-    const parts = this.tuning.splitSums ? Math.min(Math.floor(this.invocations / own.threads), chunks) : 1;
-    return { distribution: own, parts: Math.max(1, parts), width, group, chunks };
+    const partsInnermost = this.directLoads(s).every((v) => v.packing.kind === 'dense');
+    return { ...this.divideSums(s.out, chunks), partsInnermost, width, group, chunks };
+  }
+
+  /**
+   * If there are more invocations than elements of the result, several share the sum of each; each then also takes a few
+   * elements, so that the operand that these have in common is read once for all of them.
+   */
+  private divideSums(out: Tile, chunks: number): Pick<DotPlan, 'distribution' | 'parts'> {
+    const whole = this.distribution(out.shape);
+    if (!this.tuning.splitSums || whole.threads * 2 > this.invocations) return { distribution: whole, parts: 1 };
+    const partsFor = (threads: number): number => 2 ** Math.floor(Math.log2(Math.min(this.invocations / threads, chunks)));
+    const block = [4, 2, 1].find((n) => whole.threads >= 8 * n && partsFor(whole.threads / n) * whole.threads / n >= this.invocations) ?? 1;
+    const distribution = block === 1 ? whole : distribute(out.shape, whole.threads / block, this.tuning.run);
+    return { distribution, parts: partsFor(distribution.threads) };
   }
 
   /** Whether an operand is read in place from elements of 16 or 4 bits. */
   private readsPacked(s: OpStatement<'dot'>): boolean {
-    return [s.a, s.b].some((id) => {
-      const { by } = this.definitions.of.get(id)!;
-      return this.placement(id) === 'inline' && by.statement.op === 'load' && isPacked(this.viewOf(by.statement.view));
-    });
+    return this.directLoads(s).some((v) => v.packing.kind === 'int4' || v.dtype === 'bf16' || v.dtype === 'f16');
   }
 
-  private viewOf(name: string): Program['views'][number] {
-    return this.program.views.find((v) => v.name === name)!;
+  /** Views that the dot reads its operands from in place. */
+  private directLoads(s: OpStatement<'dot'>): View[] {
+    return [s.a, s.b].flatMap((id) => {
+      const { statement } = this.definitions.of.get(id)!.by;
+      return this.placement(id) === 'inline' && statement.op === 'load' ? [this.program.views.find((v) => v.name === statement.view)!] : [];
+    });
   }
 
   /** Invocations that share the reduction of one element of the result. */
@@ -193,8 +210,6 @@ export class KernelPlan {
     return last;
   }
 }
-
-const isPacked = (v: View): boolean => v.packing.kind === 'int4' || v.dtype === 'bf16' || v.dtype === 'f16';
 
 /** The schedule's `threads`, else enough for the largest tile that is computed together. */
 function chooseInvocations(program: Program, definitions: Definitions, tuning: Tuning): number {

@@ -208,9 +208,9 @@ export class KernelWriter {
   }
 
   /** Declares variables for the elements of `tile` that an invocation owns. */
-  register(name: string, tile: Tile): Extract<Source, { kind: 'register' }> {
+  register(name: string, tile: Tile, d: Distribution = this.plan.distribution(tile.shape)): Extract<Source, { kind: 'register' }> {
     const type = wgslType(tile.dtype);
-    const { slots } = this.plan.distribution(tile.shape);
+    const { slots } = d;
     const source = { kind: 'register', name, key: axesKey(tile.shape), slots, unrolled: slots <= unrolledSlots } as const;
     if (!source.unrolled) this.scope.line(`var ${name} = array<${type}, ${slots}>();`);
     else for (let slot = 0; slot < slots; slot++) this.scope.line(`var ${registerName(source, slot)} = ${type}();`);

@@ -13,6 +13,8 @@ export interface Pipeline {
 
 export class Pipelines {
   private readonly known = new Map<string, Promise<Pipeline>>();
+  /** By what the shader does: layers of one kind have kernels that differ in names only. */
+  private readonly compiled = new Map<string, Promise<GPUComputePipeline>>();
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
 
   constructor(private readonly device: GPUDevice, private readonly tuning: Tuning) {}
@@ -29,12 +31,18 @@ export class Pipelines {
     const shader = emitWgsl(program, { bindings, tuning: this.tuning });
     const views = this.layout(storageTypes(bindings));
     const parameters = this.layout(shader.offsets.length > 0 ? ['uniform', 'uniform'] : ['uniform']);
+    const key = `${shader.key} ${storageTypes(bindings).join()}`;
+    const gpu = this.compiled.get(key) ?? this.create(program, shader, [views, parameters]);
+    this.compiled.set(key, gpu);
+    return { shader, gpu: await gpu, views, parameters };
+  }
+
+  private async create(program: Program, shader: Shader, bindGroupLayouts: GPUBindGroupLayout[]): Promise<GPUComputePipeline> {
     const module = this.device.createShaderModule({ label: program.name, code: shader.code });
     try {
-      const gpu = await this.device.createComputePipelineAsync({
-        label: program.name, layout: this.device.createPipelineLayout({ bindGroupLayouts: [views, parameters] }), compute: { module, entryPoint: shader.entry },
+      return await this.device.createComputePipelineAsync({
+        label: program.name, layout: this.device.createPipelineLayout({ bindGroupLayouts }), compute: { module, entryPoint: shader.entry },
       });
-      return { shader, gpu, views, parameters };
     } catch (error) {
       const { messages } = await module.getCompilationInfo();
       const details = messages.filter((m) => m.type === 'error').map((m) => `line ${m.lineNum}: ${m.message}\n  ${shader.code.split('\n')[m.lineNum - 1]?.trim() ?? ''}`);

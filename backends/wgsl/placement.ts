@@ -178,7 +178,8 @@ class Placer {
     for (const { id, shape } of [a, b]) {
       // One evaluation serves all elements of an invocation that differ only in axes the operand lacks.
       const lacking = axes.filter((x) => !shape.some((y) => y.name === x.name));
-      const shared = lacking.reduce((n, x) => n * x.repetitions * (this.context.tuning.sharedLoads && x === axes.at(-1) ? x.threads : 1), 1);
+      const once = this.context.tuning.sharedLoads && this.definition(id).by.statement.op === 'load' ? axes.at(-1) : undefined;
+      const shared = lacking.reduce((n, x) => n * x.repetitions * (x === once ? x.threads : 1), 1);
       this.want(id, points / shared, false, loops);
     }
     if (s.acc !== undefined) this.want(s.acc, sizeOf(s.out.shape), true, loops);

@@ -5,8 +5,8 @@
  */
 import { unionAxes } from '../../compiler/kernels/build-shapes.js';
 import type { Tile, TileId } from '../../compiler/ir/kernel.js';
-import { add, affineText, constant, divide, flatten, ofAtom, offset, scale, unflatten, type Affine } from './affine.js';
-import { both, lessThan } from './conditions.js';
+import { add, affineText, constant, divide, flatten, modulo, ofAtom, offset, scale, unflatten, type Affine } from './affine.js';
+import { both, lessThan, type Conditions } from './conditions.js';
 import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
@@ -20,15 +20,15 @@ type Registers = Extract<Source, { kind: 'register' }>;
 
 export function writeDot(w: KernelWriter, s: Dot): void {
   const plan = w.plan.dot(s);
-  const sums = w.plan.accumulates(s) ? w.source(s.acc!) as Registers : w.register(`sum${s.out.id}`, s.out);
+  const sums = w.plan.accumulates(s) ? w.source(s.acc!) as Registers : w.register(`sum${s.out.id}`, s.out, plan.distribution);
   w.root(describe(s), (scope) => sumUp(w, s, plan, scope, sums));
   if (w.plan.accumulates(s)) w.define(s.out.id, sums);
   else finish(w, s.out, s.acc, plan, sums);
 }
 
 /** The loop's dot adds straight to these sums. */
-export function startAccumulator(w: KernelWriter, c: Carry): void {
-  w.define(c.inside.id, w.register(`sum${c.out.id}`, c.inside));
+export function startAccumulator(w: KernelWriter, s: Dot, c: Carry): void {
+  w.define(c.inside.id, w.register(`sum${c.out.id}`, c.inside, w.plan.dot(s).distribution));
 }
 
 export function finishAccumulator(w: KernelWriter, s: Dot, c: Carry): void {
@@ -38,17 +38,31 @@ export function finishAccumulator(w: KernelWriter, s: Dot, c: Carry): void {
 /** sums[slot] += this part's share of the products, for every slot. */
 function sumUp(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
   if (!sums.unrolled) {
-    return w.eachOwn(s.out.shape, scope, false, (e) => eachChunk(w, s, plan, e.scope, (k, inner) => addProducts(w, s, sums, [e], k, inner)));
+    return eachSum(w, plan, scope, false, (e) => eachChunk(w, s, plan, e.scope, (k, inner) => addProducts(w, s, sums, [e], k, inner)));
   }
   const elements: OwnElement[] = [];
-  w.eachOwn(s.out.shape, scope, true, (e) => elements.push(e));
+  eachSum(w, plan, scope, true, (e) => elements.push(e));
   eachChunk(w, s, plan, scope, (k, inner) => addProducts(w, s, sums, elements, k, inner));
+}
+
+/** The elements that this invocation sums (a part of), and the guards that make sure that it is alone in that. */
+function eachSum(w: KernelWriter, plan: DotPlan, scope: Scope, unroll: boolean, write: (e: OwnElement) => void): void {
+  const { distribution: d, parts } = plan;
+  const first = plan.partsInnermost ? divide(w.plan.lid, parts, scope.bind) : w.plan.lid;
+  const threads = w.threads(d, scope, first);
+  const all = d.threads * parts;
+  const active: Conditions = all < w.plan.invocations ? [{ text: `lid < ${all}`, level: 0 }] : [];
+  w.eachRepetition(d, d.axes.map(() => undefined), scope, unroll, (repetitions, inner) => {
+    const e = w.ownElement(d, repetitions, threads, inner);
+    const guards = d.axes.reduce<Conditions>((g, a) => both(g, lessThan(e.at.get(a.name)!, constant(a.size))), active);
+    if (guards !== false) write({ ...e, guards });
+  });
 }
 
 /** Which of the invocations that share an element this is. */
 function partOf(w: KernelWriter, plan: DotPlan, scope: Scope): Affine {
   if (plan.parts === 1) return constant(0);
-  return divide(w.plan.lid, plan.distribution.threads, scope.bind);
+  return plan.partsInnermost ? modulo(w.plan.lid, plan.parts, scope.bind) : divide(w.plan.lid, plan.distribution.threads, scope.bind);
 }
 
 /** Calls `write` with the coordinates of `width` neighbours, inside loops over this part's chunks and what is in them. */
@@ -113,11 +127,7 @@ function finish(w: KernelWriter, out: Tile, acc: TileId | undefined, plan: DotPl
   w.root('', (scope) => {
     const part = partOf(w, plan, scope);
     w.writes(scratch.name);
-    w.eachOwn(out.shape, scope, true, (e) => {
-      // Every invocation takes part here, not only those that own elements of the result.
-      const guards = out.shape.reduce((all, a) => both(all, lessThan(e.at.get(a.name)!, constant(a.size))), lessThan(part, constant(plan.parts)));
-      w.guarded(guards, scope, `${place(e.at, part, scope)} = ${registerName(sums, e.own.slot)};`);
-    });
+    eachSum(w, plan, scope, sums.unrolled, (e) => w.guarded(e.guards, e.scope, `${place(e.at, part, e.scope)} = ${registerName(sums, e.own.slot)};`));
   });
   w.root('', (scope) => {
     w.reads(scratch.name);

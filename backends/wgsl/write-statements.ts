@@ -87,7 +87,7 @@ function nested(w: KernelWriter, header: string, write: () => void): void {
 function writeFor(w: KernelWriter, s: OpStatement<'for'>): void {
   s.carries.forEach((c, i) => {
     const dot = w.plan.accumulator(s, i);
-    if (dot) startAccumulator(w, c);
+    if (dot) startAccumulator(w, dot, c);
     else startCarry(w, c);
   });
   const lo = w.scalar(s.lo);

@@ -35,7 +35,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
-      ...common, prologue: 'store', afterAttend: 'apart', panel: 8,
+      ...common, prologue: 'store', afterAttend: 'apart', panel: 0,
       sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
       limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
     };

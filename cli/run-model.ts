@@ -9,6 +9,7 @@ import { readPrompts } from './tokens.js';
 export async function runModel(spec: string, options: RunOptions): Promise<void> {
   if (options.weights === undefined && options.init === undefined) throw new UsageError('say where the weights come from: --weights DIR, or --init SEED for random ones');
   if (options.prompt === undefined && options.tokens === undefined) throw new UsageError('give --prompt TEXT or --tokens IDS.json');
+  if (options.prompt === '') throw new UsageError('the prompt is empty; give it at least one character');
   // The vocabulary is known only after compiling, so text is checked against it later.
   const prompts = options.tokens === undefined ? [encodeBytes(options.prompt!, 256)] : readPrompts(options.tokens);
   const longest = Math.max(...prompts.map((p) => p.length));
@@ -17,7 +18,10 @@ export async function runModel(spec: string, options: RunOptions): Promise<void>
     if (options.init !== undefined) note('weights: random, so the text is noise');
     if (options.prompt !== undefined) encodeBytes(options.prompt, prepared.model.session.vocabulary);
     const results: Generation[] = [];
-    for (const prompt of prompts) results.push(await continuePrompt(prompt, prepared, options));
+    for (const prompt of prompts) {
+      results.push(await continuePrompt(prompt, prepared, options));
+      if (results.at(-1)!.reason === 'aborted') break;
+    }
     if (options.json) process.stdout.write(`${JSON.stringify({ device: prepared.device.name, results, memory: Object.fromEntries(memoryByKind(prepared)) })}\n`);
     else printEnd(results, prepared);
   } finally {

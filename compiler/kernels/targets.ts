@@ -31,7 +31,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
     };
     case 'cpu': case 'null': return {
       ...common, panel: 8,
-      sizes: { rows: few ? 1 : 48, lanes: 128, programs: 4, heads: 8 },
+      sizes: { rows: few ? 1 : 48, lanes: 128, programs: 4, heads: few ? 4 : 8 },
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {

@@ -11,8 +11,12 @@ export interface Outcome { readonly status: number | null; readonly stdout: stri
 
 /** Runs the built command line from the project's folder. */
 export function firn(...args: string[]): Outcome {
+  return node(bin, ...args);
+}
+
+export function node(...args: string[]): Outcome {
   const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1 << 28 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1 << 28 });
   return { status, stdout, stderr, seconds: (performance.now() - started) / 1000 };
 }
 

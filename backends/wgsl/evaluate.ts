@@ -171,16 +171,12 @@ export class Evaluator {
       const name = scope.name(test, 'c');
       return { text: `select(${otherwise}, ${value.text}, ${name})`, level: Math.max(value.level, test.level) };
     };
-    const stable = (value: Value): Value => {
-      if (access.view.access === 'read') return value;
-      this.context.reads(access.array);
-      return { text: value.text, level: Math.max(value.level, this.context.stable()) };
-    };
     if (access.view.packing.kind === 'int4' && tile.dtype === 'f32' && fill === 0) {
       const { code, scale: factor } = readInt4(access, places, scope);
       return { value: code, scale: inside.length === 0 ? factor : named(scope, guard(factor, '0.0f'), 's') };
     }
-    const raw = stable(readElement(access, places, scope));
+    if (access.view.access !== 'read') this.context.reads(access.array);
+    const raw = readElement(access, places, scope, access.view.access === 'read' ? 0 : this.context.stable());
     const rounded = access.view.packing.kind === 'int4' ? { text: castText(raw.text, 'f32', tile.dtype), level: raw.level } : raw;
     return { value: named(scope, guard(rounded, outside), 'x') };
   }

@@ -37,6 +37,8 @@ export class KernelPlan {
   private placements: Placements = { of: new Map(), optional: [] };
   private readonly allocation: Allocation;
   private readonly distributions = new Map<string, Distribution>();
+  /** The axis along which tiles of some axes are stored two to a word. */
+  private readonly paired = new Map<string, string>();
   private readonly uses: ReadonlyMap<TileId, number>;
 
   constructor(readonly program: Program, readonly tuning: Tuning) {
@@ -65,7 +67,7 @@ export class KernelPlan {
   /** The same for every tile with these axes, in whatever order. */
   distribution(shape: readonly TileAxis[]): Distribution {
     const key = axesKey(shape);
-    const known = this.distributions.get(key) ?? distribute(shape, this.invocations, this.tuning.run);
+    const known = this.distributions.get(key) ?? distribute(shape, this.invocations, this.tuning.run, this.paired.get(key));
     this.distributions.set(key, known);
     return known;
   }
@@ -144,12 +146,19 @@ export class KernelPlan {
     return { outer, parts, length: Math.ceil(size / parts) };
   }
 
-  /** Axes in the order in which they are stored, so that neighbouring invocations store neighbours. */
+  /**
+   * Axes in the order in which they are stored, so that neighbouring invocations store neighbours, and two neighbours each
+   * where they share a word.
+   */
   private storageOrders(): void {
     for (const { statement: s } of this.definitions.statements) {
       if (s.op !== 'store') continue;
       const value = this.definitions.of.get(s.value)!.tile.shape;
       const names = s.at.flatMap((i) => (i.kind === 'range' ? [i.axis] : i.kind === 'tile' ? this.definitions.of.get(i.tile)!.tile.shape.map((a) => a.name) : []));
+      const view = this.program.views.find((v) => v.name === s.view)!;
+      const inner = s.at[view.strides === undefined ? s.at.length - 1 : view.strides.indexOf(1)];
+      const key = axesKey(value);
+      if ((view.dtype === 'bf16' || view.dtype === 'f16') && inner?.kind === 'range' && !this.paired.has(key)) this.paired.set(key, inner.axis);
       this.distribution([...new Set(names)].map((n) => value.find((a) => a.name === n)!));
     }
   }

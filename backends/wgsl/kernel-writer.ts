@@ -3,10 +3,10 @@
  * loops over the elements that an invocation owns.
  */
 import type { Program, Statement, Tile, TileAxis, TileId } from '../../compiler/ir/kernel.js';
-import { add, constant, constantOf, flatten, ofAtom, scale, type Affine } from './affine.js';
+import { constant, constantOf, flatten, ofAtom, type Affine } from './affine.js';
 import { both, conjunctionIn, lessThan, type Conditions } from './conditions.js';
 import { axesKey, type Definitions } from './definitions.js';
-import type { Distribution } from './distribution.js';
+import { coordinateOf, type Distribution } from './distribution.js';
 import { Evaluator, registerName, type Coordinates, type Own, type ResolvedIndex, type Source } from './evaluate.js';
 import { wgslType } from './functions.js';
 import { resolveScalar, type ScalarContext } from './scalars.js';
@@ -156,7 +156,7 @@ export class KernelWriter {
     const at = new Map<string, Affine>();
     let guards = this.active(d);
     d.axes.forEach((axis, i) => {
-      const c = add(scale(repetitions[i], axis.threads), threads[i]);
+      const c = coordinateOf(axis, repetitions[i], threads[i], scope.bind);
       at.set(axis.name, c);
       guards = both(guards, lessThan(c, constant(axis.size)));
     });
@@ -172,10 +172,15 @@ export class KernelWriter {
       const known = given[i];
       const { repetitions } = d.axes[i];
       if (known !== undefined) return step([...done, known], outer);
-      if (unroll || repetitions === 1) for (let r = 0; r < repetitions; r++) step([...done, constant(r)], outer);
-      else this.repeat(outer, repetitions, (at, inner) => step([...done, at], inner));
+      this.each(repetitions, outer, unroll, (at, inner) => step([...done, at], inner));
     };
     step([], scope);
+  }
+
+  /** Calls `write` for 0 .. count - 1, one after another or in a loop. */
+  each(count: number, scope: Scope, unroll: boolean, write: (at: Affine, inner: Scope) => void): void {
+    if (unroll || count === 1) for (let i = 0; i < count; i++) write(constant(i), scope);
+    else this.repeat(scope, count, write);
   }
 
   /** for (var r = 0; r < count; r++) */

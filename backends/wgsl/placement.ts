@@ -128,11 +128,8 @@ class Placer {
   }
 
   private store(s: OpStatement<'store'>): void {
-    const view = this.context.program.views.find((v) => v.name === s.view)!;
     const shape = this.definition(s.value).tile.shape;
-    // Halves of a word are stored together, by one invocation.
-    const whole = view.dtype !== 'bf16' && view.dtype !== 'f16';
-    for (const id of operandsOf(s)) this.want(id, sizeOf(shape), whole && this.sameAxes(id, shape), this.placed(s).loops);
+    for (const id of operandsOf(s)) this.want(id, sizeOf(shape), this.sameAxes(id, shape), this.placed(s).loops);
   }
 
   private sameAxes(id: TileId, shape: Tile['shape']): boolean {

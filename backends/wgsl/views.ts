@@ -57,28 +57,31 @@ export function elementAt(access: ViewAccess, at: readonly Affine[], scope: Scop
   return add(own, scale(start(access), access.half ? 2 : 1));
 }
 
-/** The element as f32, i32, u32 or bool. */
-export function readElement(access: ViewAccess, at: readonly Affine[], scope: Scope): Value {
+/**
+ * The element as f32, i32, u32 or bool. `settled`: the level of the block in which the view's contents do not change;
+ * nothing is read outside of it.
+ */
+export function readElement(access: ViewAccess, at: readonly Affine[], scope: Scope, settled = 0): Value {
   if (access.view.packing.kind === 'int4') {
     const { code, scale: factor } = readInt4(access, at, scope);
     return { text: `(${code.text} * ${factor.text})`, level: Math.max(code.level, factor.level) };
   }
   const element = elementAt(access, at, scope);
-  if (access.half) return readHalf(access, element, scope);
-  const { text: word, level } = readWord(access, element, scope);
+  if (access.half) return readHalf(access, element, scope, settled);
+  const { text: word, level } = readWord(access, element, scope, settled);
   const wanted = storageType(access.view);
   const typed = wanted === access.stored ? word : `bitcast<${wanted}>(${word})`;
   return { text: access.view.dtype === 'bool' ? `(${typed} != 0u)` : typed, level };
 }
 
-function readWord(access: ViewAccess, word: Affine, scope: Scope): Value {
-  if (!access.functions) return access.vectors.read(access.array, word, scope, 0);
+function readWord(access: ViewAccess, word: Affine, scope: Scope, settled: number): Value {
+  if (!access.functions) return access.vectors.read(access.array, word, scope, settled);
   const index = scope.index(word);
-  return { text: `read_${access.array}(${index.text})`, level: index.level };
+  return { text: `read_${access.array}(${index.text})`, level: Math.max(index.level, settled) };
 }
 
-function readHalf(access: ViewAccess, element: Affine, scope: Scope): Value {
-  const word = readWord(access, divide(element, 2, scope.bind), scope);
+function readHalf(access: ViewAccess, element: Affine, scope: Scope, settled: number): Value {
+  const word = readWord(access, divide(element, 2, scope.bind), scope, settled);
   const name = nameOf(scope, word, 'w');
   const half = modulo(element, 2, scope.bind);
   const level = half.terms.reduce((l, t) => Math.max(l, t.atom.level), word.level);
@@ -94,13 +97,13 @@ function readHalf(access: ViewAccess, element: Affine, scope: Scope): Value {
 export function readInt4(access: ViewAccess, at: readonly Affine[], scope: Scope): { readonly code: Value; readonly scale: Value } {
   if (access.view.packing.kind !== 'int4') throw new Error(`wgsl: view '${access.view.name}' is not int4`);
   const place = int4Location(arithmetic(scope), access.view.packing, access.extents, at);
-  const word = readWord(access, add(place.word, start(access)), scope);
+  const word = readWord(access, add(place.word, start(access)), scope, 0);
   // Flipping the top bit of every code turns an offset of 8 into two's complement.
   const codes = scope.name({ text: `bitcast<i32>(${word.text} ^ 0x88888888u)`, level: word.level }, 'q');
   const shift = place.shift;
   const code = shift.terms.length === 0
     ? { text: shift.constant === 28 ? `f32(${codes} >> 28u)` : `f32((${codes} << ${28 - shift.constant}u) >> 28u)`, level: word.level }
     : { text: `f32(extractBits(${codes}, u32(${scope.index(shift).text}), 4u))`, level: Math.max(word.level, scope.index(shift).level) };
-  const half = readHalf(access, add(place.scale, scale(start(access), 2)), scope);
+  const half = readHalf(access, add(place.scale, scale(start(access), 2)), scope, 0);
   return { code, scale: { text: scope.name(half, 's'), level: half.level } };
 }

@@ -3,19 +3,21 @@
  * tile, one invocation stores both at once; otherwise the other half of the word may be some other program's, and the
  * two merge into the word with integer atomics (whose order does not matter, since they touch different bits).
  */
-import type { TileAxis } from '../../compiler/ir/kernel.js';
 import { constant, divide, modulo, offset, scale, type Affine } from './affine.js';
-import { both, conjunction, lessThan, type Conditions } from './conditions.js';
+import { both, conjunctionIn, type Conditions } from './conditions.js';
 import { storageType } from './bindings.js';
 import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { castText } from './functions.js';
 import type { Coordinates, Own, ResolvedIndex } from './evaluate.js';
-import type { KernelWriter } from './kernel-writer.js';
-import type { Scope } from './scope.js';
+import type { KernelWriter, OwnElement } from './kernel-writer.js';
+import { nameOf, type Scope } from './scope.js';
 import { elementAt, type ViewAccess } from './views.js';
 
 type Store = OpStatement<'store'>;
+
+/** A store of 16-bit elements. */
+interface HalfStore { readonly s: Store; readonly access: ViewAccess; readonly indices: readonly ResolvedIndex[] }
 
 export function writeStore(w: KernelWriter, s: Store): void {
   const access = w.view(s.view);
@@ -24,7 +26,7 @@ export function writeStore(w: KernelWriter, s: Store): void {
   const touched = operandIds(s);
   w.root(describe(s), (scope) => {
     if (access.view.access === 'readwrite') w.writes(access.array);
-    if (access.half) return storeHalves(w, s, access, indices, scope);
+    if (access.half) return storeHalves(w, { s, access, indices }, scope);
     const unroll = w.unrolls(shape) && w.plan.readsRegisters(touched);
     w.eachOwn(shape, scope, unroll, (e) => {
       const { address, inside } = target(w, s, access, indices, e.at, e.own, e.scope);
@@ -67,64 +69,55 @@ function innermost(access: ViewAccess, indices: readonly ResolvedIndex[]): strin
   return index?.kind === 'place' ? index.axis : undefined;
 }
 
-function storeHalves(w: KernelWriter, s: Store, access: ViewAccess, indices: readonly ResolvedIndex[], scope: Scope): void {
-  const shape = w.tile(s.value).shape;
-  const axis = innermost(access, indices);
-  const pairs: TileAxis[] = shape.map((a) => (a.name === axis ? { name: a.name, size: Math.ceil(a.size / 2) } : a));
-  w.eachOwn(axis === undefined ? shape : pairs, scope, false, (e) => {
-    const first = axis === undefined ? e.at : new Map([...e.at, [axis, scale(e.at.get(axis)!, 2)]]);
-    const { address } = target(w, s, access, indices, first, undefined, e.scope);
-    const even = axis !== undefined && isEven(address);
-    const inner = e.scope.nested();
-    if (even) storePair(w, s, access, indices, { first, axis }, inner);
-    else {
-      storeHalf(w, s, access, indices, first, inner);
-      if (axis !== undefined) storeHalf(w, s, access, indices, next(first, axis), inner);
-    }
-    e.scope.block(e.guards === false || e.guards.length === 0 ? '' : `if (${conjunction(e.guards).text})`, inner);
+function storeHalves(w: KernelWriter, store: HalfStore, scope: Scope): void {
+  const shape = w.tile(store.s.value).shape;
+  const unroll = w.unrolls(shape) && w.plan.readsRegisters(operandIds(store.s));
+  const d = w.plan.distribution(shape);
+  const paired = d.axes.findIndex((a) => a.paired && a.name === innermost(store.access, store.indices));
+  if (paired < 0) return w.eachOwn(shape, scope, unroll, (e) => storeHalf(w, store, e));
+  const threads = w.threads(d, scope);
+  w.eachRepetition(d, d.axes.map((_, i) => (i === paired ? constant(0) : undefined)), scope, unroll, (others, outer) => {
+    w.each(d.axes[paired].repetitions / 2, outer, unroll, (pair, inner) => {
+      const [low, high] = [0, 1].map((half) => w.ownElement(d, others.map((r, i) => (i === paired ? offset(scale(pair, 2), half) : r)), threads, inner));
+      const { address } = target(w, store.s, store.access, store.indices, low.at, low.own, inner);
+      if (isEven(address)) storePair(w, store, [low, high], address);
+      else for (const e of [low, high]) storeHalf(w, store, e);
+    });
   });
 }
 
-const next = (at: Coordinates, axis: string): Coordinates => new Map([...at, [axis, offset(at.get(axis)!, 1)]]);
 const isEven = (a: Affine): boolean => a.constant % 2 === 0 && a.terms.every((t) => t.factor % 2 === 0);
 
-function bits(w: KernelWriter, s: Store, access: ViewAccess, at: Coordinates, scope: Scope): string {
-  const value = w.evaluator.value(s.value, at, undefined, scope);
-  return halfBits(access, castText(value.text, w.tile(s.value).dtype === access.view.dtype ? access.view.dtype : 'f32', access.view.dtype));
-}
-
-/** Whether the coordinate is inside the tile and its place inside the view. */
-function stored(w: KernelWriter, s: Store, access: ViewAccess, indices: readonly ResolvedIndex[], at: Coordinates, scope: Scope): Conditions {
-  const { inside } = target(w, s, access, indices, at, undefined, scope);
-  return w.tile(s.value).shape.reduce((all, a) => both(all, lessThan(at.get(a.name)!, constant(a.size))), inside);
+/** The bits of an element, when it is stored, and its address in elements. */
+function halfOf(w: KernelWriter, { s, access, indices }: HalfStore, e: OwnElement): { readonly bits: string; readonly stored: Conditions; readonly address: Affine } {
+  const { address, inside } = target(w, s, access, indices, e.at, e.own, e.scope);
+  const value = w.evaluator.value(s.value, e.at, e.own, e.scope);
+  const bits = halfBits(access, castText(value.text, w.tile(s.value).dtype, access.view.dtype));
+  return { bits, stored: both(e.guards, inside), address };
 }
 
 /** Two neighbours that share a word: together if both are stored. */
-function storePair(w: KernelWriter, s: Store, access: ViewAccess, indices: readonly ResolvedIndex[], pair: { readonly first: Coordinates; readonly axis: string }, scope: Scope): void {
-  const second = next(pair.first, pair.axis);
-  const [low, high] = [pair.first, second].map((at) => stored(w, s, access, indices, at, scope));
-  const { address } = target(w, s, access, indices, pair.first, undefined, scope);
+function storePair(w: KernelWriter, store: HalfStore, pair: readonly OwnElement[], address: Affine): void {
+  const { scope } = pair[0];
+  const { array } = store.access;
+  const [low, high] = pair.map((e) => halfOf(w, store, e));
   const index = scope.index(divide(address, 2, scope.bind)).text;
-  const values = [pair.first, second].map((at) => scope.name({ text: bits(w, s, access, at, scope), level: scope.level }, 'b'));
-  const together = `write_${access.array}(${index}, ${values[0]} | (${values[1]} << 16u));`;
-  const conditions = both(low, high);
-  if (conditions !== false && conditions.length === 0) return scope.line(together);
-  const same = low !== false && high !== false && low.map((c) => c.text).join() === high.map((c) => c.text).join();
-  if (same) return w.guarded(low, scope, together);
-  w.merged.add(access.array);
-  const name = (c: Conditions): string => scope.name(c === false ? { text: 'false', level: 0 } : c.length === 0 ? { text: 'true', level: 0 } : conjunction(c), 'c');
-  const [a, b] = [name(low), name(high)];
+  const together = `write_${array}(${index}, ${low.bits} | (${high.bits} << 16u));`;
+  const texts = (c: Conditions): string => (c === false ? 'never' : c.map((x) => x.text).join());
+  if (texts(low.stored) === texts(high.stored)) return w.guarded(low.stored, scope, together);
+  w.merged.add(array);
+  const name = (c: Conditions): string => (c === false ? 'false' : c.length === 0 ? 'true' : nameOf(scope, conjunctionIn(scope, c), 'c'));
+  const [a, b] = [name(low.stored), name(high.stored)];
   scope.line(`if (${a} && ${b}) { ${together} }`);
-  scope.line(`else if (${a}) { merge_${access.array}(${index}, ${values[0]}, 0x0000ffffu); }`);
-  scope.line(`else if (${b}) { merge_${access.array}(${index}, ${values[1]} << 16u, 0xffff0000u); }`);
+  scope.line(`else if (${a}) { merge_${array}(${index}, ${low.bits}, 0x0000ffffu); }`);
+  scope.line(`else if (${b}) { merge_${array}(${index}, ${high.bits} << 16u, 0xffff0000u); }`);
 }
 
-function storeHalf(w: KernelWriter, s: Store, access: ViewAccess, indices: readonly ResolvedIndex[], at: Coordinates, scope: Scope): void {
-  w.merged.add(access.array);
-  const inside = stored(w, s, access, indices, at, scope);
-  const { address } = target(w, s, access, indices, at, undefined, scope);
-  const index = scope.index(divide(address, 2, scope.bind)).text;
-  const shift = scope.index(scale(modulo(address, 2, scope.bind), 16)).text;
-  w.guarded(inside, scope, `merge_${access.array}(${index}, ${bits(w, s, access, at, scope)} << u32(${shift}), 0xffffu << u32(${shift}));`);
+function storeHalf(w: KernelWriter, store: HalfStore, e: OwnElement): void {
+  const { array } = store.access;
+  w.merged.add(array);
+  const { bits, stored, address } = halfOf(w, store, e);
+  const index = e.scope.index(divide(address, 2, e.scope.bind)).text;
+  const shift = e.scope.index(scale(modulo(address, 2, e.scope.bind), 16)).text;
+  w.guarded(stored, e.scope, `merge_${array}(${index}, ${bits} << u32(${shift}), 0xffffu << u32(${shift}));`);
 }
-

@@ -1,6 +1,6 @@
 /** Tests on indices that are proven where ranges allow it, and written out where they do not. */
 import { affineText, levelOf, parenthesised, rangeOf, subtract, type Affine } from './affine.js';
-import type { Value } from './scope.js';
+import { nameOf, type Scope, type Value } from './scope.js';
 
 /** What has to be tested at run time; `false` if it never holds. */
 export type Conditions = readonly Value[] | false;
@@ -30,7 +30,15 @@ const bracket = (a: Affine): string => {
   return text.startsWith('(') ? text : `(${text})`;
 };
 
-/** One boolean expression. */
+/** One boolean expression; what inner loops do not change is named outside of them. */
+export function conjunctionIn(scope: Scope, conditions: Exclude<Conditions, false>): Value {
+  const top = Math.max(0, ...conditions.map((c) => c.level));
+  const outer = conditions.filter((c) => c.level < top);
+  if (outer.length === 0) return conjunction(conditions);
+  const known = conjunctionIn(scope, outer);
+  return conjunction([{ text: nameOf(scope, known, 'c'), level: known.level }, ...conditions.filter((c) => c.level === top)]);
+}
+
 export function conjunction(conditions: Exclude<Conditions, false>): Value {
-  return { text: conditions.length === 1 ? conditions[0].text : conditions.map((c) => `(${c.text})`).join(' && '), level: Math.max(0, ...conditions.map((c) => c.level)) };
+  return { text: conditions.length === 1 ? conditions[0].text : conditions.map((c) => (/^\w+$/.test(c.text) ? c.text : `(${c.text})`)).join(' && '), level: Math.max(0, ...conditions.map((c) => c.level)) };
 }

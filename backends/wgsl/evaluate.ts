@@ -6,7 +6,7 @@ import { exprDType, type Expr } from '../../compiler/ir/expr.js';
 import type { DType } from '../../compiler/ir/dtype.js';
 import type { Tile, TileId } from '../../compiler/ir/kernel.js';
 import { add, affineText, constant, flatten, levelOf, offset, ofAtom, scale, int32, rangeOf, unflatten, type Affine } from './affine.js';
-import { both, conjunction, lessThan, within, type Conditions } from './conditions.js';
+import { both, conjunctionIn, lessThan, within, type Conditions } from './conditions.js';
 import type { OpStatement } from './definitions.js';
 import { callText, castText, literal } from './functions.js';
 import { nameOf, type Scope, type Value } from './scope.js';
@@ -167,7 +167,7 @@ export class Evaluator {
     if (inside === false) return { value: { text: outside, level: 0 } };
     const guard = (value: Value, otherwise: string): Value => {
       if (inside.length === 0) return value;
-      const test = conjunction(inside);
+      const test = conjunctionIn(scope, inside);
       const name = scope.name(test, 'c');
       return { text: `select(${otherwise}, ${value.text}, ${name})`, level: Math.max(value.level, test.level) };
     };

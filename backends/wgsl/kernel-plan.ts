@@ -97,7 +97,8 @@ export class KernelPlan {
     const [a, b] = [s.a, s.b].map((id) => this.definitions.of.get(id)!.tile.shape);
     const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
     const inner = over.at(-1)?.size ?? 1;
-    const width = [this.readsPacked(s) ? 8 : 4, 4, 2, 1].find((w) => inner % w === 0 && (w === 1 || w * this.distribution(s.out.shape).slots <= 32))!;
+    const widest = this.readsPacked(s) ? 8 : this.directLoads(s).some((v) => v.packing.kind === 'panel') ? 2 : 4;
+    const width = [widest, 4, 2, 1].find((w) => w <= widest && inner % w === 0 && (w === 1 || w * this.distribution(s.out.shape).slots <= 32))!;
     const group = inner % 32 === 0 && width === 8 && this.directLoads(s).some((v) => v.packing.kind === 'int4') ? 4 : 1;
     const chunks = sizeOf(over) / (width * group);
     const partsInnermost = this.directLoads(s).every((v) => v.packing.kind === 'dense');
@@ -119,7 +120,7 @@ export class KernelPlan {
 
   /** Whether an operand is read in place from elements of 16 or 4 bits. */
   private readsPacked(s: OpStatement<'dot'>): boolean {
-    return this.directLoads(s).some((v) => v.packing.kind === 'int4' || v.dtype === 'bf16' || v.dtype === 'f16');
+    return this.directLoads(s).some((v) => v.packing.kind === 'int4' || (v.packing.kind === 'dense' && (v.dtype === 'bf16' || v.dtype === 'f16')));
   }
 
   /** Views that the dot reads its operands from in place. */

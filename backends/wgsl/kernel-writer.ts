@@ -4,7 +4,7 @@
  */
 import type { Program, Statement, Tile, TileAxis, TileId } from '../../compiler/ir/kernel.js';
 import { add, constant, constantOf, flatten, ofAtom, scale, type Affine } from './affine.js';
-import { both, conjunction, lessThan, type Conditions } from './conditions.js';
+import { both, conjunctionIn, lessThan, type Conditions } from './conditions.js';
 import { axesKey, type Definitions } from './definitions.js';
 import type { Distribution } from './distribution.js';
 import { Evaluator, registerName, type Coordinates, type Own, type ResolvedIndex, type Source } from './evaluate.js';
@@ -15,9 +15,6 @@ import { isPending, needsBarrier, nothingPending, unitePending, type Pending, ty
 import type { VectorArrays } from './vectors.js';
 import type { ViewAccess } from './views.js';
 import type { KernelPlan } from './kernel-plan.js';
-
-/** Elements per invocation up to which code is repeated for each instead of looped over. */
-export const unrolledSlots = 32;
 
 /** One element (or one element per loop iteration) that the invocation owns; `guards` must hold for it to exist. */
 export interface OwnElement { readonly at: Coordinates; readonly own: Own; readonly guards: Conditions; readonly scope: Scope }
@@ -196,7 +193,7 @@ export class KernelWriter {
 
   /** Whether code for the elements of `shape` must be repeated per slot, because registers are named. */
   unrolls(shape: readonly TileAxis[]): boolean {
-    return this.plan.distribution(shape).slots <= unrolledSlots;
+    return this.plan.distribution(shape).slots <= this.plan.tuning.unrolledSlots;
   }
 
   /** Declares the place where a tile's elements are kept. */
@@ -211,7 +208,7 @@ export class KernelWriter {
   register(name: string, tile: Tile, d: Distribution = this.plan.distribution(tile.shape)): Extract<Source, { kind: 'register' }> {
     const type = wgslType(tile.dtype);
     const { slots } = d;
-    const source = { kind: 'register', name, key: axesKey(tile.shape), slots, unrolled: slots <= unrolledSlots } as const;
+    const source = { kind: 'register', name, key: axesKey(tile.shape), slots, unrolled: slots <= this.plan.tuning.unrolledSlots } as const;
     if (!source.unrolled) this.scope.line(`var ${name} = array<${type}, ${slots}>();`);
     else for (let slot = 0; slot < slots; slot++) this.scope.line(`var ${registerName(source, slot)} = ${type}();`);
     return source;
@@ -232,7 +229,7 @@ export class KernelWriter {
 
   guarded(guards: Conditions, scope: Scope, line: string): void {
     if (guards === false) return;
-    scope.line(guards.length === 0 ? line : `if (${conjunction(guards).text}) { ${line} }`);
+    scope.line(guards.length === 0 ? line : `if (${conjunctionIn(scope, guards).text}) { ${line} }`);
   }
 }
 

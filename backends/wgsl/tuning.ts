@@ -10,14 +10,16 @@ export interface Tuning {
   readonly barrierCost: number;
   /** Loads whose address does not depend on the invocation are done once for all of them. */
   readonly sharedLoads: boolean;
+  /** Elements per invocation up to which code is repeated for each instead of looped over. */
+  readonly unrolledSlots: number;
   /** Hide the bounds of loops from the driver, which would otherwise unroll them. */
   readonly rolledLoops: boolean;
 }
 
-export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, barrierCost: 24, sharedLoads: false, rolledLoops: false };
+export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, barrierCost: 24, sharedLoads: false, unrolledSlots: 32, rolledLoops: false };
 
 /**
  * Software rasterisers run invocations in the lanes of SIMD registers: loads whose address all lanes share are cheap and
  * all others are loops over lanes, barriers are costly, and compiling takes longer than running unless code is short.
  */
-export const rasteriserTuning: Tuning = { invocations: 64, run: 64, splitSums: false, barrierCost: 100, sharedLoads: true, rolledLoops: true };
+export const rasteriserTuning: Tuning = { invocations: 64, run: 64, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, rolledLoops: true };

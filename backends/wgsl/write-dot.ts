@@ -37,19 +37,44 @@ export function finishAccumulator(w: KernelWriter, s: Dot, c: Carry): void {
 
 /** sums[slot] += this part's share of the products, for every slot. */
 function sumUp(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
-  if (!sums.unrolled) {
-    return eachSum(w, plan, scope, false, (e) => eachChunk(w, s, plan, e.scope, (k, inner) => addProducts(w, s, sums, [e], k, inner)));
-  }
-  const elements: OwnElement[] = [];
-  eachSum(w, plan, scope, true, (e) => elements.push(e));
-  eachChunk(w, s, plan, scope, (k, inner) => addProducts(w, s, sums, elements, k, inner));
+  if (!sums.unrolled) return sumBlocks(w, s, plan, scope, sums);
+  const elements: Summed[] = [];
+  eachSum(w, plan, scope, true, (e) => elements.push({ at: e.at, sum: registerName(sums, e.own.slot) }));
+  eachChunk(w, s, plan, scope, (k, inner) => addProducts(w, s, elements, k, inner));
+}
+
+/** An element of the result and the variable that it is summed in. */
+interface Summed { readonly at: Coordinates; readonly sum: string }
+
+/** Elements that are summed together, in variables of their own, where there are too many for all to be. */
+const block = 4;
+
+function sumBlocks(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
+  const { distribution: d } = plan;
+  const threads = outerThreads(w, plan, scope);
+  const longest = d.axes.reduce((best, a, i) => (a.repetitions > d.axes[best].repetitions ? i : best), 0);
+  const size = [block, 3, 2, 1].find((n) => d.axes[longest].repetitions % n === 0)!;
+  w.eachRepetition(d, d.axes.map((_, i) => (i === longest ? constant(0) : undefined)), scope, false, (others, outer) => {
+    w.repeat(outer, d.axes[longest].repetitions / size, (at, inner) => {
+      const elements = Array.from({ length: size }, (_, u) => {
+        const e = w.ownElement(d, others.map((r, i) => (i === longest ? offset(scale(at, size), u) : r)), threads, inner);
+        return { at: e.at, kept: registerName(sums, e.own.slot), sum: inner.fresh('p') };
+      });
+      for (const e of elements) inner.line(`var ${e.sum} = 0.0f;`);
+      eachChunk(w, s, plan, inner, (k, innermost) => addProducts(w, s, elements, k, innermost));
+      for (const e of elements) inner.line(`${e.kept} += ${e.sum};`);
+    });
+  });
+}
+
+function outerThreads(w: KernelWriter, plan: DotPlan, scope: Scope): Affine[] {
+  return w.threads(plan.distribution, scope, plan.partsInnermost ? divide(w.plan.lid, plan.parts, scope.bind) : w.plan.lid);
 }
 
 /** The elements that this invocation sums (a part of), and the guards that make sure that it is alone in that. */
 function eachSum(w: KernelWriter, plan: DotPlan, scope: Scope, unroll: boolean, write: (e: OwnElement) => void): void {
   const { distribution: d, parts } = plan;
-  const first = plan.partsInnermost ? divide(w.plan.lid, parts, scope.bind) : w.plan.lid;
-  const threads = w.threads(d, scope, first);
+  const threads = outerThreads(w, plan, scope);
   const all = d.threads * parts;
   const active: Conditions = all < w.plan.invocations ? [{ text: `lid < ${all}`, level: 0 }] : [];
   w.eachRepetition(d, d.axes.map(() => undefined), scope, unroll, (repetitions, inner) => {
@@ -86,9 +111,8 @@ function eachChunk(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, write: 
   scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${w.bound(plan.chunks)}; ${name} += ${plan.parts})`, inner);
 }
 
-function addProducts(w: KernelWriter, s: Dot, sums: Registers, elements: readonly OwnElement[], k: readonly Coordinates[], scope: Scope): void {
+function addProducts(w: KernelWriter, s: Dot, elements: readonly Summed[], k: readonly Coordinates[], scope: Scope): void {
   for (const e of elements) {
-    const name = registerName(sums, e.own.slot);
     const terms = k.map((along) => {
       const at = new Map([...e.at, ...along]);
       return { a: w.evaluator.factored(s.a, at, undefined, scope), b: w.evaluator.factored(s.b, at, undefined, scope) };
@@ -96,8 +120,8 @@ function addProducts(w: KernelWriter, s: Dot, sums: Registers, elements: readonl
     const factor = commonFactor(terms);
     const product = ({ a, b }: { a: Factored; b: Factored }): string =>
       factor === undefined ? `${whole(a)} * ${whole(b)}` : `${a.value.text} * ${b.value.text}`;
-    if (factor !== undefined) scope.line(`${name} += (${terms.map(product).join(' + ')}) * ${factor.text};`);
-    else for (const t of terms) scope.line(`${name} += ${product(t)};`);
+    if (factor !== undefined) scope.line(`${e.sum} += (${terms.map(product).join(' + ')}) * ${factor.text};`);
+    else scope.line(`${e.sum} += ${terms.map(product).join(' + ')};`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** What a run costs, counted from the plan alone: nothing is allocated and nothing runs. */
-import type { Plan, Step } from '../../compiler/ir/plan.js';
+import type { Step } from '../../compiler/ir/plan.js';
 import { evaluateScalar } from '../../compiler/kernels/scalar.js';
 import type { DimValues } from '../device.js';
 
@@ -40,11 +40,3 @@ export function countSteps(steps: readonly Step[], dims: DimValues): Counts {
     }
   }, noCounts);
 }
-
-/** Bytes of the plan's buffers per rank, by kind. */
-export function residentBytes(plan: Plan): ReadonlyMap<string, number> {
-  const byKind = new Map<string, number>();
-  for (const b of plan.buffers) byKind.set(b.kind, (byKind.get(b.kind) ?? 0) + b.bytes);
-  return byKind;
-}
-

@@ -51,16 +51,6 @@ export function exprDType(e: Expr, args: readonly DType[]): DType {
   }
 }
 
-/** Replaces operand i by `replacements[i]`. */
-export function substitute(e: Expr, replacements: readonly Expr[]): Expr {
-  switch (e.kind) {
-    case 'arg': return replacements[e.index];
-    case 'number': return e;
-    case 'cast': return { ...e, value: substitute(e.value, replacements) };
-    case 'call': return { ...e, args: e.args.map((a) => substitute(a, replacements)) };
-  }
-}
-
 export function printExpr(e: Expr, args: readonly string[]): string {
   switch (e.kind) {
     case 'arg': return args[e.index] ?? `$${e.index}`;

@@ -2,6 +2,7 @@
  * What ends a command: 1 for what the user gave, 2 for how it was called, 70 for what is the program's own fault. Never
  * a stack trace for the first two.
  */
+import { describeErrno } from '../dsl/text-node.js';
 import { color } from './terminal.js';
 
 /** Wrong input that no other part of the program has an error for. */
@@ -39,22 +40,15 @@ export function reportFailure(error: unknown): number {
     return 1;
   }
   const system = error as NodeJS.ErrnoException;
-  if (error instanceof Error && typeof system.syscall === 'string' && system.path !== undefined) {
-    process.stderr.write(`${color('red', 'error[C01]')}: ${system.path}: ${describeErrno(system.code)}\n  = fix: check the path and its permissions\n`);
+  if (error instanceof Error && typeof system.syscall === 'string') {
+    process.stderr.write(`${color('red', 'error[C01]')}: ${system.path ?? system.syscall}: ${describeErrno(system.code)}\n  = fix: check the path and its permissions\n`);
+    return 1;
+  }
+  if (error instanceof RangeError && /allocation failed/.test(error.message)) {
+    process.stderr.write(`${color('red', 'error[C04]')}: this machine has not enough memory\n  = fix: a smaller model, a shorter --context or a smaller --chunk\n`);
     return 1;
   }
   process.stderr.write(`${color('red', 'internal error')}: this is a fault in firn, not in your input\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.stderr.write('  = note: please report it with the command line, the spec and the text above\n');
   return 70;
-}
-
-function describeErrno(code: string | undefined): string {
-  switch (code) {
-    case 'ENOENT': return 'there is no such file or folder';
-    case 'EISDIR': return 'is a folder';
-    case 'ENOTDIR': return 'a part of this path is not a folder';
-    case 'EACCES': case 'EPERM': return 'access is denied';
-    case 'ENOSPC': return 'the disk is full';
-    default: return `cannot be used (${code})`;
-  }
 }

@@ -6,19 +6,21 @@ interface Options { write?: boolean; check?: boolean }
 export function defineFormat(program: Command): void {
   const command = program.command('fmt')
     .description('the canonical form of a spec, on standard output')
-    .argument('<spec...>', '.firn files')
+    .argument('<spec...>', '.firn files; - is standard input')
     .option('-w, --write', 'change the files instead')
     .option('--check', 'only say which files are not in canonical form, and fail if one is not');
   example(command, 'firn fmt --write examples/kimi-k2.firn').action(async (specs: string[], options: Options) => formatSpecs(specs, options));
 }
 
 async function formatSpecs(specs: readonly string[], options: Options): Promise<void> {
-  const [{ parse }, { print }, { readSpec }, { report }, { Reported }, { writeFileAtomically }] = await Promise.all([
+  const [{ parse }, { print }, { readSpec }, { report }, { Reported, UsageError }, { writeFileAtomically }, { readStandardInput }] = await Promise.all([
     import('../dsl/parse.js'), import('../dsl/print.js'), import('./spec.js'), import('./report.js'), import('./failure.js'), import('../runtime/atomic-file.js'),
+    import('../dsl/text-node.js'),
   ]);
+  if (options.write && specs.includes('-')) throw new UsageError('--write changes files; standard input is not one');
   let changed = 0;
   for (const spec of specs) {
-    const source = readSpec(spec);
+    const source = spec === '-' ? { path: 'standard input', text: readStandardInput() } : readSpec(spec);
     const { file, diagnostics } = parse(source);
     report(diagnostics, [source]);
     const text = print(file!);

@@ -12,10 +12,11 @@ export function defineImport(program: Command): void {
 }
 
 async function importFolder(folder: string, options: Options): Promise<void> {
-  const [{ existsSync, readFileSync }, { join }, { importHf }, { report }, { writeFileAtomically }] = await Promise.all([
+  const [{ existsSync }, { join }, { importHf }, { report }, { writeFileAtomically }, { readTextFile }] = await Promise.all([
     import('node:fs'), import('node:path'), import('../compiler/import/hf.js'), import('./report.js'), import('../runtime/atomic-file.js'),
+    import('../dsl/text-node.js'),
   ]);
-  const source = (name: string): { path: string; text: string } => ({ path: join(folder, name), text: readFileSync(join(folder, name), 'utf8') });
+  const source = (name: string): { path: string; text: string } => ({ path: join(folder, name), text: readTextFile(join(folder, name)) });
   const config = source('config.json');
   const generation = existsSync(join(folder, 'generation_config.json')) ? source('generation_config.json') : undefined;
   const { text, diagnostics } = importHf({ config, ...(generation === undefined ? {} : { generation }) });

@@ -3,13 +3,14 @@ import { Command, CommanderError } from 'commander';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
 import { defineExplain } from './explain.js';
-import { reportFailure } from './failure.js';
+import { CommandError, reportFailure } from './failure.js';
 import { defineFormat } from './fmt.js';
 import { defineImport } from './import.js';
 import { defineLogits } from './logits.js';
 import { definePlan } from './plan.js';
 import { defineRun } from './run.js';
 import { defineStats } from './stats.js';
+import { describeErrno } from '../dsl/text-node.js';
 
 const program = new Command('firn')
   .description('Compiles a model written in one text file, and runs it.')
@@ -23,7 +24,10 @@ for (const command of [program, ...program.commands, ...program.commands.flatMap
 // Handlers of `exit` remove what is half written.
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 74));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  process.exit(reportFailure(new CommandError('C05', `standard output: ${describeErrno(error.code)}`, 'write to a file or a disk with space')));
+});
 
 try {
   await program.parseAsync();

@@ -1,12 +1,12 @@
 /** Token ids in JSON: one array of ids, or an array of such arrays. */
-import { readFileSync } from 'node:fs';
+import { readTextFile } from '../dsl/text-node.js';
 import { CommandError } from './failure.js';
 
 export function readPrompts(path: string): number[][] {
   const bad = (why: string): CommandError => new CommandError('C10', `${path}: ${why}`, 'write an array of prompts, each an array of token ids: [[1, 2, 3], [4, 5]]');
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
+    json = JSON.parse(readTextFile(path, 2 ** 28));
   } catch (error) {
     if (error instanceof SyntaxError) throw bad(`is not JSON: ${error.message}`);
     throw error;

@@ -165,6 +165,10 @@ export function missingFile(module: string, path: string, span: Span): Diagnosti
   return error('E0102', `cannot read "${module}"`, span, { notes: [{ text: `looked for ${path}, relative to the file with this \`use\`` }] });
 }
 
+export function unreadableFile(module: string, path: string, reason: string, span: Span): Diagnostic {
+  return error('E0102', `cannot read "${module}"`, span, { notes: [{ text: `${path} ${reason}` }] });
+}
+
 /** `elsewhere`: modules of the standard library that have the name. */
 export function unknownImport(name: string, module: string, suggestions: readonly string[], elsewhere: readonly string[], span: Span): Diagnostic {
   const found = elsewhere.map((other) => ({ text: `${other} defines it: write \`use ${other}.{${name}}\`` }));

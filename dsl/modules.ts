@@ -13,12 +13,13 @@ import * as messages from './messages.js';
 import { parse, type Parsed } from './parse.js';
 import type { SourceFile, Span } from './span.js';
 import { suggest } from './suggest.js';
+import { UnreadableFile } from './unreadable-file.js';
 
 /** Where texts come from: `std-node.ts` reads the disk, `memoryLoader` holds them (browser, tests). */
 export interface ModuleLoader {
   /** The standard library, one file per module, with paths `std/<module>.firn`. */
   standard(): readonly SourceFile[];
-  /** A user's file, by the path of the file that uses it joined with what it wrote. */
+  /** A user's file, by the path of the file that uses it joined with what it wrote; throws UnreadableFile for what is no text. */
   read(path: string): SourceFile | undefined;
 }
 
@@ -173,9 +174,17 @@ class Loading {
 
   private findPath(use: Use, source: SourceFile): SourceFile | undefined {
     const path = joinPath(source.path, use.module);
-    const read = this.sources.get(path) ?? this.loader.read(path);
-    if (!read && !this.diagnostics.some((d) => d.span === use.span)) this.diagnostics.push(messages.missingFile(use.module, path, use.span));
-    return read;
+    const known = this.sources.get(path);
+    if (known || this.diagnostics.some((d) => d.span === use.span)) return known;
+    try {
+      const read = this.loader.read(path);
+      if (!read) this.diagnostics.push(messages.missingFile(use.module, path, use.span));
+      return read;
+    } catch (error) {
+      if (!(error instanceof UnreadableFile)) throw error;
+      this.diagnostics.push(messages.unreadableFile(use.module, path, error.reason, use.span));
+      return undefined;
+    }
   }
 
   /** `use std.{name}` takes the name from whichever module defines it. */

@@ -1,8 +1,9 @@
 /** The module loader of Node: the standard library beside this package, users' files from the disk. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ModuleLoader } from './modules.js';
 import type { SourceFile } from './span.js';
+import { readTextFile } from './text-node.js';
 
 /** `dsl/std`, seen from this file in the source tree or from its compiled copy in `dist/dsl`. */
 function standardFolder(): string {
@@ -17,10 +18,10 @@ let standard: readonly SourceFile[] | undefined;
 function readStandard(): readonly SourceFile[] {
   const folder = standardFolder();
   const names = readdirSync(folder).filter((name) => name.endsWith('.firn')).sort();
-  return names.map((name) => ({ path: `std/${name}`, text: readFileSync(folder + name, 'utf8') }));
+  return names.map((name) => ({ path: `std/${name}`, text: readTextFile(folder + name) }));
 }
 
 export const nodeLoader: ModuleLoader = {
   standard: () => (standard ??= readStandard()),
-  read: (path) => (existsSync(path) ? { path, text: readFileSync(path, 'utf8') } : undefined),
+  read: (path) => (existsSync(path) ? { path, text: readTextFile(path) } : undefined),
 };

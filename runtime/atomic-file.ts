@@ -3,7 +3,8 @@
  * is removed, also when the process ends early (`exit` handlers run after SIGINT if the program calls process.exit).
  */
 import { rmSync } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { CheckpointError } from './checkpoint-error.js';
 
 const pending = new Set<string>();
@@ -19,35 +20,47 @@ function track(path: string): void {
 }
 
 export class AtomicFile {
-  private constructor(readonly path: string, private readonly temporary: string, private readonly handle: FileHandle) {}
+  private constructor(readonly path: string, private readonly target: string, private readonly temporary: string, private readonly handle: FileHandle) {}
 
+  /** Replaces what `path` names (a link's target, with the permissions it has), or makes it. Throws CheckpointError F30. */
   static async create(path: string): Promise<AtomicFile> {
-    const temporary = `${path}.tmp.${process.pid}`;
     try {
-      const handle = await open(temporary, 'wx');
+      const target = await realpath(path).catch(() => path);
+      const info = await stat(target).catch(() => undefined);
+      if (info !== undefined && !info.isFile()) throw Object.assign(new Error(), { code: info.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
+      const temporary = `${target}.tmp.${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+      const handle = await open(temporary, 'wx', info === undefined ? 0o666 : info.mode & 0o777);
       track(temporary);
-      return new AtomicFile(path, temporary, handle);
+      return new AtomicFile(path, target, temporary, handle);
     } catch (error) {
-      throw new CheckpointError({ code: 'F30', file: path, cause: `cannot be written: ${(error as Error).message}`, fix: 'check that the folder exists, is writable and has space' });
+      throw cannotWrite(path, error);
     }
   }
 
   async write(data: Uint8Array, position: number): Promise<void> {
-    for (let done = 0; done < data.length;) {
-      const { bytesWritten } = await this.handle.write(data, done, Math.min(data.length - done, 1 << 30), position + done);
-      done += bytesWritten;
+    try {
+      for (let done = 0; done < data.length;) {
+        const { bytesWritten } = await this.handle.write(data, done, Math.min(data.length - done, 1 << 30), position + done);
+        done += bytesWritten;
+      }
+    } catch (error) {
+      throw cannotWrite(this.path, error);
     }
   }
 
   async commit(): Promise<void> {
-    await this.handle.sync();
-    await this.handle.close();
-    await rename(this.temporary, this.path);
+    try {
+      await this.handle.sync();
+      await this.handle.close();
+      await rename(this.temporary, this.target);
+    } catch (error) {
+      throw cannotWrite(this.path, error);
+    }
     pending.delete(this.temporary);
   }
 
   async discard(): Promise<void> {
-    await this.handle.close();
+    await this.handle.close().catch(() => undefined);
     await rm(this.temporary, { force: true });
     pending.delete(this.temporary);
   }
@@ -60,7 +73,33 @@ export async function writeFileAtomically(path: string, data: Uint8Array | strin
     await file.write(typeof data === 'string' ? new TextEncoder().encode(data) : data, 0);
     await file.commit();
   } catch (error) {
-    await file.discard().catch(() => undefined);
+    await file.discard();
     throw error;
   }
+}
+
+/** Makes a folder and those above it, level by level: Node's own recursion never ends below /proc. Throws CheckpointError F30. */
+export async function makeFolder(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory()) return;
+  if (info === undefined && dirname(resolve(path)) !== resolve(path)) await makeFolder(dirname(resolve(path)));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+    throw cannotWrite(path, error);
+  }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'its folder does not exist', ENOTDIR: 'a part of its path is not a folder', EISDIR: 'it is a folder', EEXIST: 'it is there already, and is no folder',
+  ENOTFILE: 'it is not a regular file', EACCES: 'access is denied', EPERM: 'access is denied', EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full', EDQUOT: 'the disk quota is used up', EFBIG: 'it would become larger than this process may write', ENAMETOOLONG: 'its name is too long',
+};
+
+function cannotWrite(path: string, error: unknown): CheckpointError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new CheckpointError({
+    code: 'F30', file: path, cause: `cannot be written: ${reasons[code ?? ''] ?? message}`, fix: 'name a file in a folder that exists, is writable and has space',
+  });
 }

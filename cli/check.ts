@@ -8,7 +8,7 @@ export function defineCheck(program: Command): void {
 }
 
 async function checkSpecs(specs: readonly string[], options: { json?: boolean }): Promise<void> {
-  const [{ checkSpec }, { hasErrors }, { report }, { Reported }, { formatCount }] = await Promise.all([
+  const [{ checkSpec }, { hasErrors }, { reported }, { Reported }, { formatCount }] = await Promise.all([
     import('../index.js'), import('../dsl/diagnostics.js'), import('./report.js'), import('./failure.js'), import('./terminal.js'),
   ]);
   const { nodeLoader, readSpec } = await import('./spec.js');
@@ -18,12 +18,7 @@ async function checkSpecs(specs: readonly string[], options: { json?: boolean })
   for (const { spec, diagnostics, files, parameters } of results) {
     failed ||= hasErrors(diagnostics);
     if (options.json) continue;
-    try {
-      report(diagnostics, [...files.values()]);
-      process.stdout.write(`${spec}: ok${parameters === undefined ? '' : `, ${formatCount(parameters)} parameters`}\n`);
-    } catch (error) {
-      if (!(error instanceof Reported)) throw error;
-    }
+    if (reported(diagnostics, [...files.values()])) process.stdout.write(`${spec}: ok${parameters === undefined ? '' : `, ${formatCount(parameters)} parameters`}\n`);
   }
   if (failed) throw new Reported();
 }

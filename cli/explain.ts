@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { UsageError } from './failure.js';
 import { entryNames, example, positive, precisionOption, targetOption, withJson, type Target } from './options.js';
 
-interface Options { target: Target; entry: (typeof entryNames)[number]; context: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
+interface Options { target: Target; entry: (typeof entryNames)[number]; context?: number; tokens?: number; precision?: 'f32' | 'bf16'; json?: boolean }
 
 export function defineExplain(program: Command): void {
   const command = program.command('explain')
@@ -10,8 +11,8 @@ export function defineExplain(program: Command): void {
     .argument('<spec>', 'a .firn file')
     .addOption(targetOption('cpu'))
     .addOption(new Option('--entry <name>', 'which entry point').choices(entryNames).default('decode'))
-    .option('--context <n>', 'tokens of the sequence, new ones included', positive, 1024)
-    .option('--tokens <n>', 'new tokens (1 for decode, the context for prefill, within what one run takes)', positive)
+    .option('--context <n>', 'tokens of the sequence, new ones included (1024, or fewer if the spec allows no more)', positive)
+    .option('--tokens <n>', 'new tokens of a prefill (the context, but at most 256)', positive)
     .addOption(precisionOption());
   withJson(command);
   example(command, 'firn explain examples/kimi-k2.firn --target cpu --entry decode --context 4096')
@@ -22,15 +23,17 @@ async function explainSpec(spec: string, options: Options): Promise<void> {
   const [{ compile }, { explain, printExplanation }, { report }, { nodeLoader, readSpec }] = await Promise.all([
     import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('./spec.js'),
   ]);
+  if (options.entry === 'decode' && (options.tokens ?? 1) > 1) throw new UsageError('a decode has one new token; --entry prefill takes more');
   const { bundle, diagnostics, files } = compile({
-    entry: readSpec(spec), load: nodeLoader, target: options.target, context: options.context,
+    entry: readSpec(spec), load: nodeLoader, target: options.target, ...(options.context === undefined ? { longest: 1024 } : { context: options.context }),
+    ...(options.tokens === undefined ? {} : { maxTokens: options.tokens }),
     ...(options.precision === undefined ? {} : { precision: options.precision }),
   });
   report(diagnostics, [...files.values()]);
   const entry = bundle!.plan.entries.find((e) => e.name === options.entry)!;
-  const most = entry.dims.find((d) => d.name === 'tokens')!.max;
-  const tokens = Math.min(most, options.tokens ?? (options.entry === 'decode' ? 1 : options.context));
-  const dims = { tokens, outputs: 1, sequences: 1, blocks: Math.ceil(options.context / bundle!.plan.block) };
+  const most = (name: string): number => entry.dims.find((d) => d.name === name)!.max;
+  if (options.tokens !== undefined && options.tokens > most('context')) throw new UsageError(`${options.tokens} new tokens do not fit a sequence of ${most('context')}; --context makes it longer`);
+  const dims = { tokens: most('tokens'), outputs: 1, sequences: 1, blocks: most('blocks') };
   const explanation = explain(bundle!, options.entry, dims);
   process.stdout.write(options.json ? `${JSON.stringify(explanation)}\n` : printExplanation(explanation));
 }

@@ -13,16 +13,20 @@ export function defineFormat(program: Command): void {
 }
 
 async function formatSpecs(specs: readonly string[], options: Options): Promise<void> {
-  const [{ parse }, { print }, { readSpec }, { report }, { Reported, UsageError }, { writeFileAtomically }, { readStandardInput }] = await Promise.all([
+  const [{ parse }, { print }, { readSpec }, { reported }, { Reported, UsageError }, { writeFileAtomically }, { readStandardInput }] = await Promise.all([
     import('../dsl/parse.js'), import('../dsl/print.js'), import('./spec.js'), import('./report.js'), import('./failure.js'), import('../runtime/atomic-file.js'),
     import('../dsl/text-node.js'),
   ]);
   if (options.write && specs.includes('-')) throw new UsageError('--write changes files; standard input is not one');
   let changed = 0;
+  let failed = false;
   for (const spec of specs) {
     const source = spec === '-' ? { path: 'standard input', text: readStandardInput() } : readSpec(spec);
     const { file, diagnostics } = parse(source);
-    report(diagnostics, [source]);
+    if (!reported(diagnostics, [source])) {
+      failed = true;
+      continue;
+    }
     const text = print(file!);
     if (!options.check && !options.write) process.stdout.write(text);
     if (text === source.text) continue;
@@ -30,5 +34,5 @@ async function formatSpecs(specs: readonly string[], options: Options): Promise<
     if (options.check) process.stdout.write(`${spec}\n`);
     else if (options.write) await writeFileAtomically(spec, text);
   }
-  if (options.check && changed > 0) throw new Reported();
+  if (failed || (options.check && changed > 0)) throw new Reported();
 }

@@ -13,7 +13,7 @@ export function defineLogits(program: Command): void {
     .requiredOption('--tokens <ids.json>', 'an array of prompts, each an array of token ids')
     .requiredOption('-o, --output <file>', 'file to write: logits.I f32 [tokens, vocab] for prompt I')
     .option('--chunk <n>', 'tokens per run', positive)
-    .option('--taps <names>', 'also write these exports: hidden.L.I, router.NAME.I (ids, ascending)', names)
+    .option('--taps <names>', 'also write these exports: hidden.L.I, router.NAME.I (ids, ascending); hidden, router and names with ? behind may be missing', names)
     .option('--context <n>', 'longest sequence in tokens (the longest prompt)', positive)
     .addOption(deviceOption())
     .addOption(precisionOption());

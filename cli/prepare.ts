@@ -1,6 +1,7 @@
 /** From a spec and weights to a model that runs: what `run` and `logits` have in common. */
 import type { Device } from '../backends/device.js';
 import { type Checkpoint, compile, load, openCheckpoint, storedIn, type LoadedModel } from '../index.js';
+import { checkPrompt } from '../runtime/limits.js';
 import { chooseDevice } from './devices.js';
 import { CommandError } from './failure.js';
 import type { DeviceName } from './options.js';
@@ -13,9 +14,12 @@ export interface PrepareOptions {
   readonly weights?: string;
   readonly init?: number;
   readonly precision?: 'f32' | 'bf16';
-  /** Tokens of the longest sequence, and of the largest run. */
-  readonly context: number;
+  /** Tokens of the longest sequence as asked for, those that will be needed at most, and those of the largest run. */
+  readonly context?: number;
+  readonly longest: number;
   readonly maxTokens: number;
+  /** What will be run: checked against the plan before weights are loaded. */
+  readonly prompts: readonly (readonly number[])[];
   /** Rows of logits of one run at most. */
   readonly outputs?: number;
   readonly taps?: readonly string[];
@@ -31,6 +35,7 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
     note(`device: ${device.name} (${device.description}), ${why}`);
     try {
       const compiled = compileFor(device, entry, checkpoint, options);
+      for (const prompt of options.prompts) checkPrompt(compiled.bundle!.plan, prompt);
       const model = await fill(compiled, device, checkpoint, options.init ?? 0);
       return { model, compiled, device, close: async () => { await model.close(); await device.close(); } };
     } catch (error) {
@@ -44,7 +49,8 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
 
 function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoint: Checkpoint | undefined, options: PrepareOptions): Compiled {
   const compiled = compile({
-    entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, context: options.context, maxTokens: options.maxTokens,
+    entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, longest: options.longest, maxTokens: options.maxTokens,
+    ...(options.context === undefined ? {} : { context: options.context }),
     ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
     ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),

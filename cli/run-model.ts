@@ -12,15 +12,17 @@ export async function runModel(spec: string, options: RunOptions): Promise<void>
   if (options.prompt === '') throw new UsageError('the prompt is empty; give it at least one character');
   // The vocabulary is known only after compiling, so text is checked against it later.
   const prompts = options.tokens === undefined ? [encodeBytes(options.prompt!, 256)] : readPrompts(options.tokens);
-  const longest = Math.max(...prompts.map((p) => p.length));
-  const prepared = await prepare(spec, { ...options, context: options.context ?? longest + options.maxTokens, maxTokens: Math.min(options.chunk ?? 512, longest) });
+  const longest = prompts.reduce((most, p) => Math.max(most, p.length), 0);
+  const prepared = await prepare(spec, { ...options, prompts, longest: longest + options.maxTokens, maxTokens: Math.min(options.chunk ?? 512, longest) });
   try {
     if (options.init !== undefined) note('weights: random, so the text is noise');
     if (options.prompt !== undefined) encodeBytes(options.prompt, prepared.model.session.vocabulary);
     const results: Generation[] = [];
     for (const prompt of prompts) {
       results.push(await continuePrompt(prompt, prepared, options));
-      if (results.at(-1)!.reason === 'aborted') break;
+      if (results.at(-1)!.reason !== 'aborted') continue;
+      process.exitCode = 130;
+      break;
     }
     if (options.json) process.stdout.write(`${JSON.stringify({ device: prepared.device.name, results, memory: Object.fromEntries(memoryByKind(prepared)) })}\n`);
     else printEnd(results, prepared);

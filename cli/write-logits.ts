@@ -1,4 +1,5 @@
 import type { HostArray } from '../backends/device.js';
+import { AtomicFile } from '../runtime/atomic-file.js';
 import { runPrompt } from '../runtime/run-prompt.js';
 import { SafetensorsWriter, type TensorToWrite } from '../runtime/safetensors-writer.js';
 import { splitTap, type Tap, tapsOf } from '../runtime/taps.js';
@@ -9,22 +10,36 @@ import { readPrompts } from './tokens.js';
 
 export async function writeLogits(spec: string, options: LogitsOptions): Promise<void> {
   const prompts = readPrompts(options.tokens);
-  const longest = Math.max(...prompts.map((p) => p.length));
+  const longest = prompts.reduce((most, p) => Math.max(most, p.length), 0);
   const chunk = Math.min(options.chunk ?? 512, longest);
-  const prepared = await prepare(spec, { ...options, context: options.context ?? longest, maxTokens: chunk, outputs: chunk });
+  const wanted = options.taps?.map((name) => (conventional.has(name) ? `${name}?` : name));
+  // Where nothing can be written is known before anything is computed.
+  const file = await AtomicFile.create(options.output);
   try {
-    const taps = tapsOf(prepared.compiled.bundle!.plan, prepared.compiled.module!.taps);
-    const writer = await SafetensorsWriter.create(options.output, prompts.flatMap((prompt, i) => tensorsOf(prompt.length, i, prepared, taps)));
+    const prepared = await prepare(spec, { ...options, ...(wanted === undefined ? {} : { taps: wanted }), prompts, longest, maxTokens: chunk, outputs: chunk });
     try {
+      const taps = tapsOf(prepared.compiled.bundle!.plan, prepared.compiled.module!.taps);
+      noteMissing(wanted ?? [], taps);
+      const writer = await SafetensorsWriter.start(file, prompts.flatMap((prompt, i) => tensorsOf(prompt.length, i, prepared, taps)));
       for (const [i, prompt] of prompts.entries()) await writePrompt(prompt, `${i}`, prepared, taps, writer, chunk);
       await writer.commit();
-    } catch (error) {
-      await writer.discard();
-      throw error;
+    } finally {
+      await prepared.close();
     }
-    note(`wrote ${options.output}: ${prompts.length} prompts, ${prompts.reduce((n, p) => n + p.length, 0)} positions`);
-  } finally {
-    await prepared.close();
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+  note(`wrote ${options.output}: ${prompts.length} prompts, ${prompts.reduce((n, p) => n + p.length, 0)} positions`);
+}
+
+/** Names that are the same for every model; a model without experts has no router to tap. */
+const conventional: ReadonlySet<string> = new Set(['hidden', 'router']);
+
+function noteMissing(wanted: readonly string[], taps: readonly Tap[]): void {
+  const names = taps.flatMap((t) => t.names);
+  for (const tap of wanted.map((w) => w.replace(/\?$/, ''))) {
+    if (!names.some((n) => n === tap || n.startsWith(`${tap}.`))) note(`the spec has no tap '${tap}': nothing is written for it`);
   }
 }
 

@@ -9,6 +9,7 @@
 import { loadProgram, type ModuleLoader } from '../dsl/modules.js';
 import { FirnError, hasErrors, type Diagnostic } from '../dsl/diagnostics.js';
 import { tooLargeToBind } from '../dsl/schedule-messages.js';
+import { contextTooLong } from '../dsl/section-messages.js';
 import type { SourceFile } from '../dsl/span.js';
 import { elaborate, type ElaborateOptions } from './check/elaborate.js';
 import { countParameters, type ModelInfo } from './check/model-info.js';
@@ -41,7 +42,7 @@ export interface CompileRequest extends SizeRequest {
   readonly model?: string;
   readonly overrides?: ElaborateOptions['overrides'];
   readonly precision?: 'f32' | 'bf16';
-  /** Which exports become outputs. */
+  /** Which exports become outputs; a name with `?` behind may be missing. */
   readonly taps?: boolean | readonly string[];
   /** Dtype of a tensor of the checkpoint that will be loaded; undefined if there is none of that name. */
   readonly stored?: (name: string) => DType | undefined;
@@ -87,6 +88,9 @@ export function compile(request: CompileRequest): Compiled {
   const checked = checkSpec(request);
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
+  if (request.context !== undefined && request.context > info.context) {
+    return { ...checked, diagnostics: [...checked.diagnostics, contextTooLong(request.context, info.context, info.contextSpan)] };
+  }
   try {
     return { ...checked, ...lower(module, info, request) };
   } catch (error) {

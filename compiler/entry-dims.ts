@@ -7,8 +7,10 @@ import type { PlanOptions } from './plan/options.js';
 
 export interface SizeRequest {
   readonly target: Target;
-  /** Tokens of the longest sequence; the model's own context if absent or longer. */
+  /** Tokens of the longest sequence: at most the model's own context, which it is if absent. */
   readonly context?: number;
+  /** Tokens that sequences will have at most, if that is known: there is room for no more. */
+  readonly longest?: number;
   /** Tokens of one run at most (longer prompts go in several). */
   readonly maxTokens?: number;
   /** Sequences at a time. */
@@ -35,7 +37,7 @@ export const planSizes = {
 };
 
 function sizes(info: ModelInfo, request: SizeRequest) {
-  const context = Math.min(info.context, request.context ?? info.context);
+  const context = request.context ?? Math.min(info.context, request.longest ?? info.context);
   const sequences = request.sequences ?? 1;
   const tokens = Math.max(1, Math.min(request.maxTokens ?? 256, context * sequences));
   return { context, sequences, tokens, blocks: Math.ceil(context / planSizes.block), outputs: Math.min(tokens, request.outputs ?? sequences) };

@@ -56,6 +56,10 @@ export function groupRemainder(path: string, axis: string, size: number, group: 
   return error('E0613', `${axis} = ${size} of ${path} does not divide into groups of ${group}`, span, { notes: derivation([origin]) });
 }
 
+export function contextTooLong(asked: number, stated: number, span: Span): Diagnostic {
+  return error('E0617', `a context of ${asked} tokens is asked for, and the model is made for ${stated}`, span, { notes: [{ text: 'ask for less, or state a longer `context` in the spec if the model can take it' }] });
+}
+
 export function tapNothing(target: string, suggestions: readonly string[], span: Span): Diagnostic {
   return error('E0614', `nothing is exported as \`${target}\``, span, { notes: [...didYouMean(suggestions), { text: '`export name = value` in a layer or model makes a value that a tap can name' }] });
 }

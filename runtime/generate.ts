@@ -1,6 +1,6 @@
 /** Prompt in, tokens out: chunked prefill, then one token per run, sampled inside the plan. */
 import type { HostArray } from '../backends/device.js';
-import { InputError } from './input-error.js';
+import { checkPrompt } from './limits.js';
 import type { Sampling, Sequence, Session } from './session.js';
 
 export interface GenerateOptions extends Partial<Sampling> {
@@ -26,7 +26,7 @@ export interface Generation {
 
 /** Continues `prompt` in a sequence of its own, which is closed afterwards. */
 export async function generate(session: Session, prompt: readonly number[], options: GenerateOptions): Promise<Generation> {
-  if (prompt.length === 0) throw new InputError('R06', 'the prompt has no token', 'give a prompt of at least one token');
+  checkPrompt(session.plan, prompt);
   const sequence = session.open();
   try {
     const started = performance.now();

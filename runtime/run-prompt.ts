@@ -1,4 +1,5 @@
 import type { HostArray } from '../backends/device.js';
+import { checkPrompt } from './limits.js';
 import type { Session } from './session.js';
 
 /** Outputs of a stretch of a prompt: those of its tokens `start` .. `start + tokens` - 1. */
@@ -6,6 +7,7 @@ export interface PromptPart { readonly start: number; readonly tokens: number; r
 
 /** Runs a prompt in a sequence of its own, `chunk` tokens at a time, with a row of logits for every token. */
 export async function* runPrompt(session: Session, prompt: readonly number[], outputs: readonly string[], chunk = Infinity): AsyncGenerator<PromptPart> {
+  checkPrompt(session.plan, prompt);
   const step = Math.min(chunk, session.largestRun('all'));
   const sequence = session.open();
   try {

@@ -15,9 +15,13 @@ export class SafetensorsWriter {
   }
 
   static async create(path: string, tensors: readonly TensorToWrite[], metadata?: Readonly<Record<string, string>>): Promise<SafetensorsWriter> {
+    return SafetensorsWriter.start(await AtomicFile.create(path), tensors, metadata);
+  }
+
+  /** Into a file that is open already and empty. */
+  static async start(file: AtomicFile, tensors: readonly TensorToWrite[], metadata?: Readonly<Record<string, string>>): Promise<SafetensorsWriter> {
     const { header, offsets, total } = headerOf(tensors, metadata);
     const places = new Map(tensors.map((t, i) => [t.name, { begin: header.length + offsets[i], bytes: (offsets[i + 1] ?? total) - offsets[i] }]));
-    const file = await AtomicFile.create(path);
     await file.write(header, 0);
     return new SafetensorsWriter(file, places, total);
   }

@@ -7,6 +7,7 @@ import type { Entry, Plan, Port } from '../compiler/ir/plan.js';
 import { packBatch, type Place, type Sampling, type Sequence, type Work } from './batch.js';
 import { BlockPool, type BlockPolicy } from './block-pool.js';
 import { InputError } from './input-error.js';
+import { checkIds, checkLength, contextOf, vocabularyOf } from './limits.js';
 
 export type { Sampling, Sequence, Work } from './batch.js';
 
@@ -36,13 +37,11 @@ export class Session {
 
   /** Most tokens that one sequence can hold. */
   get context(): number {
-    return Math.min(this.pool.count, this.limit('blocks')) * this.plan.block;
+    return contextOf(this.plan);
   }
 
   get vocabulary(): number {
-    const shape = this.port('logits').shape.at(-1)!;
-    if (shape.kind !== 'int') throw new Error('session: the extent of the vocabulary is not a number');
-    return shape.value;
+    return vocabularyOf(this.plan);
   }
 
   open(): Sequence {
@@ -60,7 +59,7 @@ export class Session {
   async run(works: readonly Work[], outputs: readonly string[], sampling: Sampling = greedy): Promise<WorkResult[]> {
     for (const { sequence, tokens } of works) {
       if (tokens.length === 0) throw new InputError('R06', 'a sequence has no token to run', 'give at least one token');
-      this.checkIds(tokens);
+      checkIds(this.plan, tokens);
       this.reserve(sequence, sequence.length + tokens.length);
     }
     const batch = packBatch(works, this.plan.block, sampling);
@@ -97,16 +96,9 @@ export class Session {
     return port;
   }
 
-  private checkIds(tokens: readonly number[]): void {
-    const bad = tokens.find((id) => !Number.isInteger(id) || id < 0 || id >= this.vocabulary);
-    if (bad !== undefined) throw new InputError('R01', `token id ${bad} is outside the vocabulary of ${this.vocabulary}`, 'use the tokenizer that belongs to this model');
-  }
-
   private reserve(sequence: Sequence, length: number): void {
     const needed = Math.ceil(length / this.plan.block);
-    if (needed > this.limit('blocks')) {
-      throw new InputError('R02', `a sequence of ${length} tokens is longer than the ${this.limit('blocks') * this.plan.block} that the plan has room for`, 'compile with a larger context (--context N)');
-    }
+    checkLength(this.plan, length);
     while (sequence.blocks.length < needed) {
       const block = this.pool.take();
       if (block === undefined) throw new InputError('R02', `the cache is full: all ${this.pool.count} blocks of ${this.plan.block} tokens are in use`, 'close a sequence, or compile with a larger context (--context N)');

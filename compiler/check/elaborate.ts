@@ -155,7 +155,7 @@ function readInfo(frame: Frame, { model, body }: ChosenModel, sections: Sections
   const train = attempt(frame.run, () => readTrain(frame, sections.train));
   const mesh = attempt(frame.run, () => readMesh(frame, sections.mesh));
   return {
-    name: model.name.name, span: model.span, context: readContext(frame, sections.context), stop: readStop(frame, sections.stop),
+    name: model.name.name, span: model.span, context: readContext(frame, sections.context), contextSpan: sections.context?.span ?? model.name.span, stop: readStop(frame, sections.stop),
     precision: frame.run.precision, dims,
     ...(sections.weights === undefined ? {} : { weights: { rules: sections.weights.rules, span: sections.weights.span } }),
     ...(train === undefined ? {} : { train }), ...(mesh === undefined ? {} : { mesh }),

@@ -9,6 +9,8 @@ export interface ModelInfo {
   readonly span: Span;
   /** Longest sequence, in tokens; 4096 where the spec does not say. */
   readonly context: number;
+  /** Of the `context` setting; of the model where it has none. */
+  readonly contextSpan: Span;
   /** Token ids that end a text. */
   readonly stop: readonly number[];
   readonly precision: Precision;

@@ -14,7 +14,7 @@ export interface Taps {
   check(run: Elaboration, sites: ReadonlySet<string>, span: Span): void;
 }
 
-/** `requested`: all of them, none, or those whose name (or its first part) is listed. */
+/** `requested`: all of them, none, or those whose name (or its first part) is listed; a name with `?` behind may be missing. */
 export function readTaps(section: WeightsSection | undefined, requested: boolean | readonly string[]): Taps {
   const rules = (section?.rules ?? []).filter((r) => r.kind === 'tap');
   const seen = new Set<string>();
@@ -22,7 +22,8 @@ export function readTaps(section: WeightsSection | undefined, requested: boolean
     const public_ = rules.flatMap((r) => { const c = matchSelector(r.target, path); return c === undefined ? [] : [fillName(r.name.value, c)]; });
     return public_.length > 0 ? public_ : [path];
   };
-  const asked = (name: string): boolean => typeof requested === 'boolean' ? requested : requested.some((r) => name === r || name.startsWith(`${r}.`));
+  const listed = typeof requested === 'boolean' ? [] : requested.map((r) => r.replace(/\?$/, ''));
+  const asked = (name: string): boolean => requested === true || listed.some((r) => name === r || name.startsWith(`${r}.`));
   return {
     names,
     wanted: (path) => {
@@ -37,7 +38,7 @@ export function readTaps(section: WeightsSection | undefined, requested: boolean
       }
       if (typeof requested === 'boolean') return;
       for (const r of requested) {
-        if (![...seen].some((n) => n === r || n.startsWith(`${r}.`))) report(run, messages.unknownTap(r, [...new Set([...seen].map((n) => n.split('.')[0]))].slice(0, 8), suggest(r, seen), span));
+        if (!r.endsWith('?') && ![...seen].some((n) => n === r || n.startsWith(`${r}.`))) report(run, messages.unknownTap(r, [...new Set([...seen].map((n) => n.split('.')[0]))].slice(0, 8), suggest(r, seen), span));
       }
     },
   };

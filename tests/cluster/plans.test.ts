@@ -9,31 +9,9 @@ import { renderDiagnostic } from '../../dsl/diagnostics.js';
 import { nodeLoader } from '../../dsl/std-node.js';
 import { compile, load, type Compiled } from '../../index.js';
 import { relativeError } from '../golden/families.js';
+import { smallText } from '../support/small-spec.js';
 
-/** Latent attention, a dense layer and two with experts; `width` of each expert, `extra` sections. */
-const spec = (width = 64, extra = ''): string => `use std.{rms, embedding, linear, yarn, yarn_scale, mla, swiglu, moe, sigmoid_gate}
-
-model Small {
-  dim vocab = 64
-  dim hidden = 32
-  context 64
-  def norm      = rms(eps: 1e-6)
-  const freq    = yarn(base: 50000, dims: 8, factor: 4, original: 16, beta_fast: 1, beta_slow: 1)
-  def attention = mla(heads: 4, q_rank: 16, kv_rank: 16, nope: 8, rope: 8, value: 8, freq: freq,
-                      pairs: interleaved, latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(16, 4, 1.0))
-  def dense     = swiglu(width: 48)
-  def sparse    = moe(experts: 6, active: 2, expert: swiglu(width: ${width}), shared: swiglu(width: 32),
-                      gate: sigmoid_gate(normalize: true, scale: 2.0))
-  x = embed = embedding(tokens, vocab, hidden)
-  repeat layers[3] as i {
-    x += attn = attention(attn_norm = norm(x))
-    x += ffn = (if i < 1 then dense else sparse)(ffn_norm = norm(x))
-  }
-  h = final_norm = norm(x)
-  logits = head = linear(h, vocab)
-  ${extra}
-}
-`;
+const spec = (width = 64, sections = ''): string => smallText({ heads: 4, hidden: 32, width, sections });
 const packed = 'quantize layers[*].ffn.experts.* to int4(group: 32, along: in)';
 
 function compiled(text: string, mesh?: Mesh): Compiled {
@@ -97,9 +75,9 @@ describe('what cannot be divided says so, with the line of the mesh', () => {
     return diagnostics.map((d) => renderDiagnostic(d, files)).join('\n');
   };
   const cases: readonly [name: string, text: string, mesh: Mesh, wanted: readonly RegExp[]][] = [
-    ['heads', spec(64, 'mesh { tensor: 3 }'), { tensor: 3 }, [/E0810/, /`layers\[0\]\.attn\.wq_b` has 4 places, which do not divide among 3 ranks/, /small\.firn:21:10/]],
-    ['experts', spec(64, 'mesh { expert: 4 }'), { expert: 4 }, [/E0810/, /experts of `layers\[1\]\.ffn\.experts\.gate` has 6 places/, /small\.firn:21:10/]],
-    ['groups of int4', spec(32, `${packed}\n  mesh { tensor: 2 }`), { tensor: 2 }, [/E0811/, /`layers\[1\]\.ffn\.experts\.down` is quantized in groups of 32 along width_2, but each of 2 ranks gets 16/, /small\.firn:22:10/]],
+    ['heads', spec(64, 'mesh { tensor: 3 }'), { tensor: 3 }, [/E0810/, /`layers\[0\]\.attn\.wq_b` has 4 places, which do not divide among 3 ranks/, /small\.firn:24:10/]],
+    ['experts', spec(64, 'mesh { expert: 4 }'), { expert: 4 }, [/E0810/, /experts of `layers\[1\]\.ffn\.experts\.gate` has 6 places/, /small\.firn:24:10/]],
+    ['groups of int4', spec(32, `${packed}\n  mesh { tensor: 2 }`), { tensor: 2 }, [/E0811/, /`layers\[1\]\.ffn\.experts\.down` is quantized in groups of 32 along width_2, but each of 2 ranks gets 16/, /small\.firn:25:10/]],
     ['an axis that means something else', spec(), { pipeline: 2 }, [/E0812/, /`pipeline`/, /`tensor` and `expert`/]],
     ['a model without experts', spec().replace('(if i < 1 then dense else sparse)', 'dense'), { expert: 2 }, [/E0813/, /nothing to divide along `expert: 2`/]],
   ];

@@ -81,7 +81,7 @@ export class PlanMemory {
       words = await readSpan(this.device, { ...span, offset: from, bytes: to - from });
       words.set(data, span.offset - from);
     }
-    this.device.queue.writeBuffer(span.gpu, from, words);
+    this.device.queue.writeBuffer(span.gpu, from, words as Uint8Array<ArrayBuffer>);
     this.uploaded += words.length;
     if (this.uploaded < uploadBytes) return;
     this.uploaded = 0;

@@ -37,6 +37,7 @@ function showButtons(end: HTMLButtonElement | undefined): void {
   view.generate.disabled = !ready || model === undefined;
   for (const button of [view.abort, view.stop]) button.disabled = button !== end;
   view.loading.hidden = end !== view.abort;
+  document.body.ariaBusy = String(end !== undefined);
 }
 
 async function showFailure(error: unknown): Promise<void> {
@@ -123,8 +124,6 @@ function summary(r: Generation): string {
 
 async function start(): Promise<void> {
   view.url.value = new URLSearchParams(location.search).get('weights') ?? '';
-  // The picker and the address field survive a reload in some browsers, the model does not.
-  showButtons(undefined);
   try {
     compiled = await fetchCompiledModel();
     const { plan } = compiled.bundle;

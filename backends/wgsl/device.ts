@@ -64,10 +64,17 @@ function watch(device: GPUDevice): DeviceHealth {
     errors.push(event.error.message);
   });
   void device.lost.then((info) => { lost = `${info.reason}: ${info.message}`; });
+  const check = (): void => {
+    if (lost !== undefined) throw new DeviceError('D22', `the WebGPU device was lost (${lost})`, 'open the device and load the plan again');
+    if (errors.length > 0) throw new Error(`wgsl: WebGPU reports: ${errors.splice(0).join('\n')}`);
+  };
   return {
-    check() {
-      if (lost !== undefined) throw new DeviceError('D22', `the WebGPU device was lost (${lost})`, 'open the device and load the plan again');
-      if (errors.length > 0) throw new Error(`wgsl: WebGPU reports: ${errors.splice(0).join('\n')}`);
+    check,
+    async explain(error) {
+      // A lost device fails its calls a little before it says so.
+      await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 500))]);
+      check();
+      throw error;
     },
   };
 }

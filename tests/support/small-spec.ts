@@ -2,7 +2,7 @@ interface Choices { readonly heads?: number; readonly hidden?: number; readonly 
 
 /** A spec in the shape of a published mixture of experts with latent attention, small enough for every device. `width`: of an expert. */
 export function smallText({ heads = 3, hidden = 48, width = 32, sections = '' }: Choices = {}): string {
-  return `use std.{rms, embedding, linear, yarn, yarn_scale, mla, swiglu, moe, sigmoid_gate}
+  return `use std.{rms, embedding, linear, yarn, yarn_scale, rotate, mla, swiglu, moe, sigmoid_gate}
 
 model Small {
   dim vocab = 64
@@ -10,8 +10,8 @@ model Small {
   context 96
 
   def norm      = rms(eps: 1e-6)
-  const freq    = yarn(base: 50000, dims: 8, factor: 4, original: 32, beta_fast: 1, beta_slow: 1)
-  def attention = mla(heads: ${heads}, q_rank: 24, kv_rank: 16, nope: 8, rope: 8, value: 8, freq: freq, pairs: interleaved,
+  def rotary    = rotate(freq: yarn(base: 50000, dims: 8, factor: 4, original: 32, beta_fast: 1, beta_slow: 1), pairs: interleaved)
+  def attention = mla(heads: ${heads}, q_rank: 24, kv_rank: 16, nope: 8, rope: 8, value: 8, rotary: rotary,
                       latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(16, 4, 1.0))
   def dense     = swiglu(width: 56)
   def sparse    = moe(experts: 6, active: 2, expert: swiglu(width: ${width}), shared: swiglu(width: 32),

@@ -3,10 +3,15 @@ import { readTextFile } from '../dsl/text-node.js';
 import { CommandError } from './failure.js';
 
 export function readPrompts(path: string): number[][] {
+  return parsePrompts(path, readTextFile(path, 2 ** 28));
+}
+
+/** Throws CommandError C10. */
+export function parsePrompts(path: string, text: string): number[][] {
   const bad = (why: string): CommandError => new CommandError('C10', `${path}: ${why}`, 'write an array of prompts, each an array of token ids: [[1, 2, 3], [4, 5]]');
   let json: unknown;
   try {
-    json = JSON.parse(readTextFile(path, 2 ** 28));
+    json = JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError) throw bad(`is not JSON: ${error.message}`);
     throw error;

@@ -1,0 +1,98 @@
+/** Seeded damage to files. The same seed, corpus and code give the same bytes. */
+export interface Random {
+  /** A whole number in [0, n). */
+  below(n: number): number;
+  pick<T>(list: readonly T[]): T;
+}
+
+/** mulberry32. */
+export function random(seed: number): Random {
+  let a = seed >>> 0;
+  const below = (n: number): number => {
+    a = (a + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
+  };
+  return { below, pick: (list) => list[below(list.length)] };
+}
+
+const numbers = ['0', '1', '-1', '2', '3', '7', '0.5', '-0', '1e308', '1e400', '2147483647', '4294967296', '9007199254740993', '99999999999999999999', '1e-320'];
+
+/** Bytes: flipped, set, cut, doubled, inserted, moved; a few times. */
+export function damageBytes(bytes: Uint8Array, r: Random): Uint8Array {
+  let out: number[] = [...bytes];
+  for (let n = 1 + r.below(4); n > 0; n--) {
+    const at = r.below(out.length + 1);
+    const size = 1 + r.below(r.pick([1, 4, 64, 1000]));
+    const kind = r.below(7);
+    if (kind === 0 && at < out.length) out[at] ^= 1 << r.below(8);
+    else if (kind === 1 && at < out.length) out[at] = r.pick([0, 1, 0x20, 0x22, 0x5c, 0x7f, 0x80, 0xff]);
+    else if (kind === 2) out.splice(at, size);
+    else if (kind === 3) out = out.slice(0, at);
+    else if (kind === 4) out.splice(at, 0, ...out.slice(at, at + size));
+    else if (kind === 5) out.splice(at, 0, ...Array.from({ length: size }, () => r.below(256)));
+    else out.splice(r.below(out.length + 1), 0, ...out.splice(at, size));
+  }
+  return Uint8Array.from(out);
+}
+
+/** Tokens of a text: replaced by others of the corpus, dropped, doubled, swapped; numbers by numbers that hurt. */
+export function damageText(text: string, words: readonly string[], r: Random): string {
+  const tokens = text.match(/\s+|[A-Za-z_]\w*|[\d.]+|"[^"]*"|[^\s\w]/g) ?? [];
+  for (let n = 1 + r.below(4); n > 0; n--) {
+    const at = r.below(tokens.length);
+    switch (r.below(6)) {
+      case 0: tokens[at] = r.pick(words); break;
+      case 1: tokens.splice(at, 1 + r.below(3)); break;
+      case 2: tokens.splice(at, 0, tokens[r.below(tokens.length)] ?? ''); break;
+      case 3: [tokens[at], tokens[r.below(tokens.length)]] = [tokens[r.below(tokens.length)], tokens[at]]; break;
+      case 4: {
+        const digits = tokens.flatMap((t, i) => (/^\d/.test(t) ? [i] : []));
+        if (digits.length > 0) tokens[r.pick(digits)] = r.pick(numbers);
+        break;
+      }
+      default: tokens.splice(at, 0, r.pick(['(', ')', '[', ']', '{', '}', '|', '..', ',', '\n', '#', '"']).repeat(1 + r.below(r.pick([1, 2, 3000]))));
+    }
+  }
+  return tokens.join('');
+}
+
+/** A value somewhere in a JSON document: replaced, removed, doubled or nested. */
+export function damageJson(json: unknown, r: Random): unknown {
+  const copy = structuredClone(json);
+  for (let n = 1 + r.below(3); n > 0; n--) {
+    let holder = copy as Record<string, unknown>;
+    for (;;) {
+      const keys = Object.keys(holder);
+      if (keys.length === 0) break;
+      const key = r.pick(keys);
+      const value = holder[key];
+      if (typeof value === 'object' && value !== null && r.below(8) > 0) {
+        holder = value as Record<string, unknown>;
+        continue;
+      }
+      change(holder, key, r);
+      break;
+    }
+  }
+  return copy;
+}
+
+function change(holder: Record<string, unknown>, key: string, r: Random): void {
+  const value = holder[key];
+  switch (r.below(6)) {
+    case 0: delete holder[key]; break;
+    case 1: holder[key] = r.pick<unknown>([null, true, '', 'x', [], {}, -1, 0, 0.5, 1e308, 2 ** 31, 2 ** 53, [value], { [key]: value }, '__proto__', 'a'.repeat(5000)]); break;
+    case 2: if (typeof value === 'number') holder[key] = value + r.pick([-1, 1, 0.5, -value * 2, value, 2 ** 40]); break;
+    case 3: if (Array.isArray(value)) value.push(...value); break;
+    case 4: holder[`${key}2`] = value; break;
+    default: holder[key] = nested(value, r.below(r.pick([2, 20, 20_000])));
+  }
+}
+
+function nested(value: unknown, depth: number): unknown {
+  let out = value;
+  for (let i = 0; i < depth; i++) out = [out];
+  return out;
+}

@@ -113,11 +113,16 @@ export function nestedScan(span: Span): Diagnostic {
 }
 
 export function scanInput(name: string, side: AxisSide): Diagnostic {
-  return error('E0515', `\`scan\` runs over the tokens, which \`${name}\` does not have`, side.span, { label: `has ${axesText(side.axes)}` });
+  return error('E0515', `\`scan\` runs over the tokens, which \`${name}\` does not have`, side.span, {
+    label: `has ${axesText(side.axes)}`,
+    notes: [{ text: `the body sees \`${name}\` without being given it; \`broadcast(${name}, axis: tokens)\` is an input that is the same for every token` }],
+  });
 }
 
 export function carryInitial(name: string, span: Span): Diagnostic {
-  return error('E0516', `\`${name}\` starts as a number that is known when the model is compiled`, span);
+  return error('E0516', `what \`${name}\` starts as does not depend on the tokens`, span, {
+    notes: [{ text: 'a number, a constant or a parameter: a sequence starts with it, whatever its first token is' }],
+  });
 }
 
 export function carryAxes(name: string, declared: AxisSide, found: AxisSide): Diagnostic {

@@ -82,16 +82,19 @@ export interface Parameter extends NodeBase {
   readonly default?: Expr;
 }
 
+/** A result that is a state can be read by other layers. */
+export type StateType = Extract<Type, { kind: 'simple-type' }> & { readonly name: 'state' };
+
 export interface ResultType {
   readonly name?: Identifier;
-  readonly type: TensorTypeExpr;
+  readonly type: TensorTypeExpr | StateType;
   readonly span: Span;
 }
 
 export type Type =
   | TensorTypeExpr
   /** `dim` takes an axis, or a number (which makes a fresh axis); `layer` and `fn` take templates and functions. */
-  | { readonly kind: 'simple-type'; readonly name: 'dim' | 'int' | 'real' | 'bool' | 'layer' | 'fn' | 'list'; readonly optional: boolean; readonly span: Span }
+  | { readonly kind: 'simple-type'; readonly name: 'dim' | 'int' | 'real' | 'bool' | 'layer' | 'fn' | 'list' | 'state'; readonly optional: boolean; readonly span: Span }
   | { readonly kind: 'enum-type'; readonly values: readonly Identifier[]; readonly optional: boolean; readonly span: Span };
 
 /** `[.., heads, nope + rope] f32`. `..` (rest) may stand first only. An axis expression is a sum of named or numbered axes. */

@@ -74,6 +74,14 @@ export function attendOverOther(found: string, span: Span): Diagnostic {
   return error('E0505', `\`attend\` reads a state that is appended to, this is ${found}`, span, { notes: [{ text: 'state kv : append [..] = entry' }] });
 }
 
+export function resultNotAState(layer: string, found: string, span: Span): Diagnostic {
+  return error('E0526', `${layer} says that it returns a state here, and returns ${found}`, span);
+}
+
+export function foreignLast(name: string, span: Span): Diagnostic {
+  return error('E0527', `\`${name}\` keeps the last tokens of another layer, which only that layer reads`, span, { notes: [{ text: 'return the window from that layer and pass it on' }] });
+}
+
 export function queryAxes(q: AxisSide, span: Span): Diagnostic {
   return error('E0506', 'a query has the tokens and ends in the axis that it shares with the key', span, { label: `has ${axesText(q.axes)}` });
 }

@@ -1,6 +1,7 @@
 /** `attend`: keys and values are expressions of a state's entries; score and mask are scalar expressions. */
 import type { AttendExpr, AttendSource, Expr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
+import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import { hasAxis } from '../ir/axes.js';
 import { isFloat } from '../ir/dtype.js';
@@ -61,13 +62,19 @@ function floating(frame: Frame, t: TensorValue): GraphValue {
   return isFloat(value.type.dtype) ? value : building(frame, t.span).cast(value, 'f32');
 }
 
+/** The state's entries in this graph; where another layer wrote them in a graph beside this one, by reference. */
+function entriesOf(frame: Frame, state: StateValue, span: Span): TensorValue {
+  return frame.graph.sees(state.value) ? state.value : { ...tensor(frame, building(frame, span).state(state.state, 0), span), settled: true };
+}
+
 function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): { readonly state: StateValue; readonly k: GraphValue; readonly v: GraphValue } {
   const state = evaluate(frame, s.state);
   if (state.kind !== 'state' || state.policy === 'last') fail(messages.attendOverOther(describe(state), s.state.span));
   const scope = new Scope(frame.scope);
-  if (s.names.length === 0) scope.set('it', state.value);
-  else if (s.names.length === 1) scope.set(s.names[0].name, state.value);
-  else splitParts(frame, { ...state.value, span: s.state.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
+  const entries = entriesOf(frame, state, s.state.span);
+  if (s.names.length === 0) scope.set('it', entries);
+  else if (s.names.length === 1) scope.set(s.names[0].name, entries);
+  else splitParts(frame, { ...entries, span: s.state.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
   const inside: Frame = { ...frame, scope };
   const [k, v] = (['k', 'v'] as const).map((name) => {
     const e = options.get(name)!;

@@ -80,12 +80,15 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
 
 /** What the carried values decide in the body: tensors by their type, others by their value. */
 function carriedKey(carried: ReadonlyMap<string, Value>): string | undefined {
-  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : JSON.stringify(plain(v))));
+  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : v.kind === 'state' ? `state ${v.state}` : JSON.stringify(plain(v))));
   return parts.some((p) => p === undefined) ? undefined : parts.join();
 }
 
 /** The iteration `like` for another index, unless a checkpoint, a quantize rule or a tap treats its paths differently. */
 function again(frame: Frame, like: Step, index: number): Step | undefined {
+  // A state that it hands on is its own: another iteration hands on another one.
+  const { readAs } = like.iteration;
+  if ([...like.carried.values()].some((v) => v.kind === 'state' && frame.run.states[v.state].paths[0].startsWith(readAs))) return undefined;
   const iteration: Iteration = { ...like.iteration, prefix: like.iteration.readAs.replace(/\d+\]$/, `${index}]`) };
   const decisions = like.decisions.map((d) => ({ ...d, path: pathIn(iteration, d.path) }));
   if (decisions.some((d) => d.decide(d.path) !== d.value)) return undefined;

@@ -68,7 +68,7 @@ export class GraphBuilder {
   private one(operation: Operation, ...operands: Value[]): Value { return this.emit(operation, operands)[0]; }
 
   param(param: number): Value { return this.one({ op: 'param', param }); }
-  state(state: number): Value { return this.one({ op: 'state', state }); }
+  state(state: number, at?: number): Value { return this.one(at === undefined ? { op: 'state', state } : { op: 'state', state, at }); }
 
   constant(type: TensorType, data: readonly number[], perIteration?: readonly (readonly number[])[]): Value {
     return this.emit(perIteration === undefined ? { op: 'const', data } : { op: 'const', data, perIteration }, [], type)[0];

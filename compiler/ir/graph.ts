@@ -102,8 +102,11 @@ export type OpName = Operation['op'];
 export type Operation =
   // Sources
   | { readonly op: 'param'; readonly param: number }
-  /** The state's value when the entry point starts (first use) or as last written. */
-  | { readonly op: 'state'; readonly state: number }
+  /**
+   * The state's value when the entry point starts (first use) or as last written. `at`: that of one iteration of the
+   * repeats around its writer, whichever this is; such a read comes after the write and writes nothing.
+   */
+  | { readonly op: 'state'; readonly state: number; readonly at?: number }
   /** Row-major in the result's axis order, evaluated in f64 and rounded once. `perIteration`: one array per iteration. */
   | { readonly op: 'const'; readonly data: readonly number[]; readonly perIteration?: readonly (readonly number[])[] }
   /** 0, 1, .. along `axis`. */

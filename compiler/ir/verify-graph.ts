@@ -105,7 +105,10 @@ function verifyOp(node: Node, where: string, scope: Scope): void {
   if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
   switch (node.op) {
     case 'param': verifySlots(context.params[node.param]?.paths.length, where, scope); break;
-    case 'state': verifySlots(context.states[node.state]?.paths.length, where, scope); break;
+    case 'state':
+      if (node.at === undefined) verifySlots(context.states[node.state]?.paths.length, where, scope);
+      else if (context.states[node.state]?.paths[node.at] === undefined) problems.push(`${where}: there is no iteration ${node.at}`);
+      break;
     case 'const': if (node.perIteration !== undefined) verifySlots(node.perIteration.length, where, scope); break;
     case 'state_write': case 'window': verifyWriter(node.state, where, scope); break;
     case 'scan':

@@ -33,7 +33,7 @@ interface Entry {
   readonly options: ScheduleOptions;
   readonly tensors: Tensor[];
   readonly params: Map<number, number>;
-  readonly states: Map<number, number>;
+  readonly states: Map<string, number>;
   kernels: number;
 }
 
@@ -94,8 +94,9 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
       return { tensor, dtype: decl.storage.kind === 'int4' ? 'f32' : decl.storage.dtype, axes: decl.type.axes, packing };
     }
     case 'state': {
-      const tensor = entry.states.get(node.state) ?? add(entry, { kind: 'state', state: node.state });
-      entry.states.set(node.state, tensor);
+      const key = `${node.state} ${node.at ?? ''}`;
+      const tensor = entry.states.get(key) ?? add(entry, { kind: 'state', state: node.state, ...(node.at === undefined ? {} : { at: node.at }) });
+      entry.states.set(key, tensor);
       const { dtype, axes } = module.states[node.state].type;
       return { tensor, dtype, axes };
     }

@@ -95,6 +95,10 @@ function mixes(node: Node, axis: string): boolean {
     case 'contract': case 'reduce': return node.over.includes(axis);
     case 'rename': return node.from === axis || node.to === axis;
     case 'slice': case 'pick': case 'cumulate': case 'top': case 'gather': case 'iota': return node.axis === axis || ('into' in node && node.into === axis);
+    case 'split': return node.axis === axis || node.into.some((a) => a.name === axis);
+    case 'merge': return node.into === axis || node.axes.includes(axis);
+    case 'concat': return node.into === axis || node.axes.includes(axis);
+    case 'stack': return node.into === axis;
     case 'solve_lower': return node.rows === axis || node.columns === axis;
     case 'broadcast': return node.axis.name === axis;
     default: return node.results.some((r) => r.type.axes.some((a) => a.name === axis));

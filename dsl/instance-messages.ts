@@ -78,8 +78,10 @@ export function resultNotAState(layer: string, found: string, span: Span): Diagn
   return error('E0526', `${layer} says that it returns a state here, and returns ${found}`, span);
 }
 
-export function foreignLast(name: string, span: Span): Diagnostic {
-  return error('E0527', `\`${name}\` keeps the last tokens of another layer, which only that layer reads`, span, { notes: [{ text: 'return the window from that layer and pass it on' }] });
+export function lastStateReturned(name: string, span: Span): Diagnostic {
+  return error('E0527', `\`${name}\` keeps the last tokens for its own layer; others cannot read it`, span, {
+    notes: [{ text: 'return `window(..)` of it, or append to a state and return that' }],
+  });
 }
 
 export function queryAxes(q: AxisSide, span: Span): Diagnostic {

@@ -145,7 +145,6 @@ function castTo(a: BuiltinArguments): Value {
 function window(a: BuiltinArguments): Value {
   const state = a.value('state');
   if (state.kind !== 'state' || state.policy !== 'last') fail(messages.wrongArgument('state', 'a state with the policy `last`', describe(state), a.expr('state').span));
-  if (!a.frame.graph.sees(state.value)) fail(messages.foreignLast(state.name, a.expr('state').span));
   const axis = resolveAxis(a.frame, a.expr('axis'));
   requireSize(a, 'axis', axis, state.extent! + 1);
   const { graph } = a.frame;

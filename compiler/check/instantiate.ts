@@ -68,11 +68,16 @@ function checkResults(inside: Frame, layer: Layer, results: readonly Value[], re
   return layer.results.map((declared, i) => {
     const value = results[i];
     if (value.kind === 'error') throw new Abandoned();
-    if (declared.type.kind === 'simple-type') return value.kind === 'state' ? value : fail(messages.resultNotAState(layer.name.name, describe(value), declared.span));
+    if (declared.type.kind === 'simple-type') return returnedState(layer, value, declared.span);
     const found = spread(inside, requireTensor(inside, { value, span: declared.span }, `what ${layer.name.name} returns`), call);
     requireResultAxes(inside, layer, { type: declared.type, span: declared.span }, found, rest);
     return settle(inside, found, declared.type);
   });
+}
+
+function returnedState(layer: Layer, value: Value, span: Span): StateValue {
+  if (value.kind !== 'state') fail(messages.resultNotAState(layer.name.name, describe(value), span));
+  return value.policy === 'last' ? fail(messages.lastStateReturned(value.name, value.span)) : value;
 }
 
 function requireResultAxes(inside: Frame, layer: Layer, declared: { readonly type: TensorTypeExpr; readonly span: Span }, found: TensorValue, rest: readonly AxisValue[]): void {

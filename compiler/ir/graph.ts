@@ -66,6 +66,8 @@ export type Init =
 export interface StateDecl {
   readonly paths: readonly string[];
   readonly policy: 'append' | 'recurrent' | 'last';
+  /** append: one entry per m tokens, for the positions g m .. g m + m - 1, kept where the last of them is. */
+  readonly every?: number;
   readonly type: TensorType;
   readonly initial: number;
   readonly span?: Span;
@@ -87,6 +89,8 @@ export interface Module {
   /** Public names of exports: output name in the graph -> name for the user (one per iteration for stacked outputs). */
   readonly taps: readonly { readonly output: string; readonly names: readonly string[] }[];
 }
+
+export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly picks?: string }
 
 interface NodeBase {
   readonly operands: readonly ValueId[];
@@ -165,12 +169,27 @@ export type Operation =
    * it exists (key position <= the sequence's newest written entry), belongs to the query's sequence and `mask` is true.
    * `causal` states that mask implies key position <= query position; `window` that it implies their difference < window.
    * `sink`: index among extras of one more logit in the denominator. A query with no key gives 0.
+   * `sources`, one per k, says what differs between them: `mask` holds besides the common one, `every` m: entry g stands
+   * for the positions g m .. g m + m - 1 and its key position is the last of them, `picks`: only the entries are seen
+   * whose numbers an operand (i32, over tokens, `picks` and axes of the scores) holds, -1 being none. Those operands
+   * follow k and v.
    * Result 0: sum of softmax(s) * v, axes of s without keys, then v's own. Result 1 if `exports`: the maximal score over
    * tokens and keys per remaining score axis (f32).
    */
   | {
       readonly op: 'attend'; readonly over: readonly string[]; readonly keys: readonly string[]; readonly score: Expr; readonly mask: Expr;
       readonly causal: boolean; readonly window?: number; readonly sink?: number; readonly block: number; readonly exports: boolean;
+      readonly sources?: readonly AttendSource[];
+    }
+  /**
+   * The entries of a state with the k largest scores, per token and remaining axis of the scores. Operands: scores (over
+   * tokens and `keys`), position, sequence, blocks, extras. An entry counts iff it exists, belongs to the token's sequence
+   * and `mask` (args: score, query position, key position, extras..) is true; among equal scores the lower one comes
+   * first. Result: i32, their numbers (key positions, if not `every`) on `into`, increasing, -1 behind the last.
+   */
+  | {
+      readonly op: 'select_keys'; readonly keys: string; readonly k: number; readonly into: string; readonly mask: Expr;
+      readonly every?: number; readonly block: number;
     }
 
   /**

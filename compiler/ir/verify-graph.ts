@@ -9,6 +9,7 @@ import { printType, sameType } from './axes.js';
 import { evaluateExpr } from './evaluate-expr.js';
 import { dynamicDims, type Axis, type Graph, type Module, type Node, type TensorType, type Value, type ValueId } from './graph.js';
 import { inferTypes, type TypeContext } from './ops.js';
+import { attendOperands } from './ops-state.js';
 
 interface Scope {
   readonly context: TypeContext;
@@ -102,7 +103,7 @@ function verifyNode(node: Node, known: ReadonlyMap<ValueId, TensorType>, graph: 
 
 function verifyOp(node: Node, where: string, scope: Scope): void {
   const { context, problems } = scope;
-  if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
+  if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'select_keys', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
   switch (node.op) {
     case 'param': verifySlots(context.params[node.param]?.paths.length, where, scope); break;
     case 'state':
@@ -137,7 +138,7 @@ function verifyWriter(state: number, where: string, scope: Scope): void {
 
 /** Tries what `causal` and `window` promise on small positions; masks that read extras are taken at their word. */
 function verifyMask(op: Extract<Node, { op: 'attend' }>, where: string, problems: string[]): void {
-  if (op.operands.length > 4 + 2 * op.keys.length) return;
+  if (attendOperands(op, op.operands).extras.length > 0) return;
   const reach = (op.window ?? 4) + 3;
   for (let query = 0; query < reach; query++) {
     for (let key = 0; key < reach; key++) {

@@ -1,7 +1,7 @@
 /** Runs a Graph node by node. A generator: it yields at every collective and goes on with what the group exchanged. */
 import type { Graph, Module, Node, Value } from '../graph.js';
 import { scanOperands } from '../ops-bodies.js';
-import { attend } from './attend.js';
+import { attend, selectKeys } from './attend.js';
 import type { Collective, Ranks } from './collectives.js';
 import { contract } from './contract.js';
 import { broadcast, cast, concat, fakeQuantize, map, merge, pick, relabel, slice, stack, row, storeRow } from './elementwise.js';
@@ -104,6 +104,7 @@ export function runNode(node: PlainNode, operands: readonly Tensor[], env: Envir
     case 'gather': gather(node, x, y, out); break;
     case 'scatter': scatter(node, x, y, z, out); break;
     case 'attend': attend(node, operands, out, node.exports ? outs[1] : undefined); break;
+    case 'select_keys': selectKeys(node, operands, out); break;
     case 'fake_quantize': fakeQuantize(node, x, out); break;
     case 'rank': out.data[0] = env.ranks[node.group]?.index ?? 0; break;
     case 'window': {

@@ -9,12 +9,13 @@ import { ceilDivide, element, lessThan, times } from '../scalar.js';
 import { dimScalar, Lowering, type Level, type Limits, type Stored } from './lowering.js';
 import type { Region } from './region.js';
 import { writeScan } from './scan-kernel.js';
+import { writeSelect } from './select-kernel.js';
 import { domainOf, storeRoot } from './store.js';
 import { writeWindow, writeWindowState } from './window-kernel.js';
 import { tileAttention, tileContraction, tileRow, type TileSizes, type Tiling } from './tiling.js';
 
 export interface Unit {
-  readonly form: 'rows' | 'contract' | 'attend' | 'grouped' | 'scan' | 'window';
+  readonly form: 'rows' | 'contract' | 'attend' | 'grouped' | 'scan' | 'window' | 'select_keys';
   /** Values it stores, operands before users. */
   readonly roots: readonly ValueId[];
   /** For `grouped`: the ids that choose the expert, and the lists that say which rows each expert has. */
@@ -42,6 +43,7 @@ export function lowerUnit(level: Level, unit: Unit, name: string, sizes: TileSiz
   describeOrigins(l, unit);
   if (unit.form === 'grouped') writeGrouped(l, unit, sizes);
   else if (unit.form === 'scan') writeScan(l, nodeOf(l, unit, 'scan'), unit.scan!);
+  else if (unit.form === 'select_keys') writeSelect(l, nodeOf(l, unit, 'select_keys'));
   else if (unit.form === 'window' && unit.window!.part === 'state') writeWindowState(l, nodeOf(l, unit, 'window'));
   else if (unit.form === 'window') writeWindow(l, nodeOf(l, unit, 'window'), unit.window!.initial);
   else writeGrid(l, unit, sizes);

@@ -51,6 +51,11 @@ layer outer_route(x: [.., d]) -> [.., d] {
     ['E0518', `${used}scanned(x)`, scanned('{ s = s + x }')],
     ['E0519', `${used}scanned(x)`, scanned('{ s = s + x  emit s } chunk 4 as (i, j, k) { emit x }')],
     ['E0520', `${used}scanned(x)`, scanned('{ s = s + x  emit s } chunk 4 as (i, j) { emit sum(x, over: i) }')],
+    ['E0526', '(y, kv) = m = handed(x)', 'layer handed(x: [.., d]) -> ([.., d], state) { return (x, x) }'],
+    ['E0527', '(y, kv) = m = handed(x)', `layer handed(x: [.., d]) -> ([.., d], state) {
+  state tail : last 2 [d] = x
+  return (x, tail)
+}`],
   ])('%s: %s', (code, body, items) => {
     expect(codesOf(body, items)).toContain(code);
   });

@@ -84,6 +84,26 @@ export function lastStateReturned(name: string, span: Span): Diagnostic {
   });
 }
 
+export function everyExtent(name: string, every: number, block: number, span: Span): Diagnostic {
+  return error('E0528', `\`${name}\` has one entry every ${every} tokens; blocks of the cache hold ${block}`, span, {
+    notes: [{ text: `a number that divides ${block}, or a multiple of it` }],
+  });
+}
+
+export function picksAxes(state: string, found: AxisSide, span: Span): Diagnostic {
+  return error('E0529', `the entries of \`${state}\` are picked by whole numbers over the tokens and one axis more, as \`select\` gives them`, span, {
+    label: `over ${axesText(found.axes)}`,
+  });
+}
+
+export function selectScore(state: string, found: AxisSide, span: Span): Diagnostic {
+  return error('E0530', `\`by\` is a score per token and entry of \`${state}\``, span, { label: `over ${axesText(found.axes)}` });
+}
+
+export function selectSources(span: Span): Diagnostic {
+  return error('E0531', '`select` chooses entries of one state', span, { notes: [{ text: 'the numbers that it gives mean entries of that state: write one `select` for each' }] });
+}
+
 export function queryAxes(q: AxisSide, span: Span): Diagnostic {
   return error('E0506', 'a query has the tokens and ends in the axis that it shares with the key', span, { label: `has ${axesText(q.axes)}` });
 }

@@ -34,6 +34,9 @@ export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 
 /** Dynamic dims. `slots` (cache entries) and `pool` (sequences with recurrent state) are fixed when a plan is loaded. */
 export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots', 'pool'] as const;
 
+/** `slots_n`: entries of a state of which a cache block holds one per n tokens. */
+export const entryDim = /^slots_\d+$/;
+
 /** What the elements of a parameter are in memory. */
 export type Storage =
   | { readonly kind: 'plain'; readonly dtype: DType }

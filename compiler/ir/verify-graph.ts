@@ -7,7 +7,7 @@
  */
 import { printType, sameType } from './axes.js';
 import { evaluateExpr } from './evaluate-expr.js';
-import { dynamicDims, type Axis, type Graph, type Module, type Node, type TensorType, type Value, type ValueId } from './graph.js';
+import { dynamicDims, entryDim, type Axis, type Graph, type Module, type Node, type TensorType, type Value, type ValueId } from './graph.js';
 import { inferTypes, type TypeContext } from './ops.js';
 import { attendOperands } from './ops-state.js';
 
@@ -66,7 +66,7 @@ function verifyType(type: TensorType, where: string, problems: string[]): void {
 
 function validSize({ size }: Axis): boolean {
   if (typeof size === 'number') return Number.isInteger(size) && size >= 0;
-  return size.terms.every((t) => Number.isInteger(t.coefficient) && t.symbols.every((s) => (dynamicDims as readonly string[]).includes(s)));
+  return size.terms.every((t) => Number.isInteger(t.coefficient) && t.symbols.every((s) => (dynamicDims as readonly string[]).includes(s) || entryDim.test(s)));
 }
 
 function verifyGraph(graph: Graph, scope: Scope): void {

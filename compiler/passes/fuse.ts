@@ -50,7 +50,6 @@ function mustBeStored(index: GraphIndex): Set<ValueId> {
     const all = [...node.operands, ...node.results.map((r) => r.id)];
     if (node.op === 'repeat' || node.op === 'scan' || node.op === 'window' || collectives.has(node.op)) for (const v of all) stored.add(v);
     if (node.op === 'top' || node.op === 'select_keys' || node.op === 'state_write' || node.op === 'scatter') stored.add(node.results[0].id);
-    if (node.op === 'state_write') stored.add(node.operands[1]);
     if (node.op === 'attend') for (const { picks } of attendOperands(node, node.operands).sources) if (picks !== undefined) stored.add(picks);
     if (node.op === 'contract' && node.select) stored.add(node.operands[2]);
   }

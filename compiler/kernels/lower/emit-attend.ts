@@ -8,11 +8,11 @@ import type { Scalar, Tile, TileAxis } from '../../ir/kernel.js';
 import { lowest } from '../build.js';
 import { attendOperands } from '../../ir/ops-state.js';
 import { maximum, minus } from '../scalar.js';
-import { spread } from './emit-axes.js';
+import { cut, spread } from './emit-axes.js';
 import { emit } from './emit.js';
 import { locateEntries, locatePicked, tokenScalar, visibleEntries, type Entries, type QueryPlace } from './entries.js';
 import type { Lowering } from './lowering.js';
-import { complete, withIndex, type Region } from './region.js';
+import { complete, indexOf, withIndex, type Region } from './region.js';
 
 type Attend = Node & { op: 'attend' };
 
@@ -21,9 +21,11 @@ export function emitAttend(l: Lowering, node: Attend, region: Region, stretch: n
   if (!node.causal) throw new Error(`lowering '${b.name}': attention that is not causal has no cached form`);
   const [q, position, sequence] = node.operands;
   const place: QueryPlace = { at: tokenScalar(l, position, region), row: tokenScalar(l, sequence, region) };
-  const query = emit(l, q, complete(region, l.type(q)));
   const outer = scoreShape(l, node, region);
   const inner = valueShape(l, node);
+  // Inside, axes that are summed and those of the values have their own names, whatever the result's are called.
+  const bare: Region = new Map([...region].filter(([name]) => !node.over.includes(name) && !inner.some((a) => a.name === name)));
+  const query = emit(l, q, complete(bare, l.type(q)));
   let carried: readonly Tile[] = [b.full(lowest, outer), b.full(0, outer), b.full(0, [...outer, ...inner])];
   if (node.sink !== undefined) {
     const sink = emit(l, attendOperands(node, node.operands).extras[node.sink], region);
@@ -32,12 +34,13 @@ export function emitAttend(l: Lowering, node: Attend, region: Region, stretch: n
   node.keys.forEach((axis, source) => {
     const [first, end] = walkedEntries(l, node, source, place.at);
     carried = b.loop(`key_${axis}`, first, end, stretch, carried, (from, state) => l.scoped(() => {
-      const keys = entriesOf(l, node, source, region, place, from, stretch);
-      return softmaxStep(l, node, source, axis, region, { query, keys, at: place.at, state });
+      const keys = entriesOf(l, node, source, bare, place, from, stretch);
+      return softmaxStep(l, node, source, axis, bare, { query, keys, at: place.at, state });
     }));
   });
   const [, total, sum] = carried;
-  return b.select(b.less(b.full(0), total), b.divide(sum, b.apply('maximum', total, 1e-38)), 0);
+  const out = b.select(b.less(b.full(0), total), b.divide(sum, b.apply('maximum', total, 1e-38)), 0);
+  return inner.reduce((tile, a) => cut(l, tile, a.name, a.size, indexOf(region, a.name)), out);
 }
 
 /** From where to where a source is walked: its picks, or the entries that the query may see. */

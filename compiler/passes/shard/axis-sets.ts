@@ -8,6 +8,7 @@
  *   %6 = reduce add %5 over hidden                  ->  hidden is bound: somebody needs all its places
  */
 import type { Graph, Module, Node, ValueId } from '../../ir/graph.js';
+import { attendOperands } from '../../ir/ops-state.js';
 import { indexGraph, typeOf, type GraphIndex } from '../../ir/graph-index.js';
 
 /** An axis of a value of one graph, or of a parameter. */

@@ -1,0 +1,145 @@
+import { vi } from 'vitest';
+import { chunks, dot, times } from '../support/plain-math.js';
+import { checkSequenceLayer, type Rows, type Weights } from '../support/sequence-layer.js';
+
+vi.setConfig({ testTimeout: 300_000 });
+
+/** Softmax attention of one query over entries. */
+function attend(q: readonly number[], keys: Rows, values: Rows, scale: number): number[] {
+  const weights = keys.map((k) => Math.exp(scale * dot(q, k)));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return values.length === 0 ? q.map(() => 0) : values[0].map((_, j) => weights.reduce((sum, s, n) => sum + (s / total) * values[n][j], 0));
+}
+
+/** Places of the k largest, the first of equals first, in order. */
+function largest(scores: readonly number[], k: number): number[] {
+  return scores.map((score, at) => ({ score: Math.fround(score), at })).sort((a, b) => b.score - a.score || a.at - b.at).slice(0, k).map((s) => s.at).sort((a, b) => a - b);
+}
+
+const width = 6;
+const indexed = `layer indexed(x: [.., d], picks: dim) -> [.., d] {
+  dim size = like d
+  dim heads = 2
+  param wq, wk, wv : [size, d]
+  param iq         : [heads, size, d]
+  param ik         : [size, d]
+  param iw         : [heads, d]
+  state kv : append [size + size] = [wk @ x | wv @ x]
+  state index : append [size] = ik @ x
+  q = iq @ x
+  w = iw @ x
+  pick = select(picks, over: index as key, by: sum(w * max(dot(q, key, over: size), 0), over: heads))
+  o = attend(wq @ x, over: kv[pick] as (k, v), k: k, v: v, score: 0.5 * s)
+  return rename(o, from: size, to: d)
+}`;
+
+function indexScores(x: Rows, t: number, w: Weights): number[] {
+  const q = chunks(times(w('mix.iq'), x[t]), 2);
+  const weights = times(w('mix.iw'), x[t]);
+  return x.slice(0, t + 1).map((row) => {
+    const key = times(w('mix.ik'), row);
+    return weights.reduce((sum, c, h) => sum + c * Math.max(dot(q[h], key), 0), 0);
+  });
+}
+
+checkSequenceLayer({
+  name: 'attention over the tokens that an indexer selects', hidden: width, items: indexed, body: 'y = mix = indexed(x, picks: 5)',
+  plain: (x, w) => x.map((row, t) => {
+    const seen = largest(indexScores(x, t, w), 5).map((at) => x[at]);
+    return attend(times(w('mix.wq'), row), seen.map((r) => times(w('mix.wk'), r)), seen.map((r) => times(w('mix.wv'), r)), 0.5);
+  }),
+});
+
+checkSequenceLayer({
+  name: 'a selection carried to the layers after', hidden: width,
+  items: `layer chosen(x: [.., d], pick: [.., picks] i32?, picks: dim) -> ([.., d], [.., picks] i32) {
+  dim size = like d
+  param wq, wk : [size, d]
+  state keys : append [size] = wk @ x
+  q = wq @ x
+  if pick == none {
+    ids = select(picks, over: keys as key, by: dot(q, key, over: size))
+  } else {
+    ids = pick
+  }
+  o = attend(q, over: keys[ids], k: it, v: it, score: s)
+  return (x + rename(o, from: size, to: d), ids)
+}`,
+  body: `dim picks = 4
+  y = x
+  repeat layers[4] as i carry (y, pick = none) {
+    (y, pick) = attn = chosen(y, if i mod 2 == 0 then none else pick, picks)
+  }`,
+  plain: (x, w) => {
+    let y: Rows = x;
+    let picks: number[][] = [];
+    for (let i = 0; i < 4; i++) {
+      const keys = y.map((row) => times(w(`layers[${i}].attn.wk`), row));
+      const queries = y.map((row) => times(w(`layers[${i}].attn.wq`), row));
+      if (i % 2 === 0) picks = queries.map((q, t) => largest(keys.slice(0, t + 1).map((k) => dot(q, k)), 4));
+      y = y.map((row, t) => attend(queries[t], picks[t].map((at) => keys[at]), picks[t].map((at) => keys[at]), 1).map((c, j) => c + row[j]));
+    }
+    return y;
+  },
+});
+
+checkSequenceLayer({
+  // Every score is one of three numbers: the earliest of equals are chosen.
+  name: 'equal scores, masks and fewer entries than places', hidden: width,
+  items: `layer tied(x: [.., d], picks: dim) -> [.., d] {
+  dim size = like d
+  param wq : [size, d]
+  dim one = 1
+  state level : append [one] = broadcast(cast(position mod 3, to: f32), axis: one)
+  state values : append [size] = wq @ x
+  pick = select(picks, over: level as level, by: outer(0 * sum(x, over: d) + 1, sum(level, over: one)), mask: key.position < query.position)
+  o = attend(wq @ x, over: values[pick], k: it, v: it, score: s, mask: key.position <= query.position)
+  return rename(o, from: size, to: d)
+}`,
+  body: 'y = mix = tied(x, picks: 7)',
+  plain: (x, w) => {
+    const rows = x.map((row) => times(w('mix.wq'), row));
+    return rows.map((q, t) => {
+      const seen = largest(rows.slice(0, t).map((_, at) => at % 3), 7).map((at) => rows[at]);
+      return attend(q, seen, seen, 1);
+    });
+  },
+});
+
+const [ring, group] = [6, 4];
+checkSequenceLayer({
+  name: 'a window and pooled entries every 4 tokens under one softmax, the entries selected', hidden: width,
+  items: `layer compressed(x: [.., d], picks: dim) -> [.., d] {
+  dim size = like d
+  dim taps = ${2 * group}
+  param wq, wk, wc, wz : [size, d]
+  param sink           : [] init 0.0
+  q = wq @ x
+  # Each entry pools the last ${2 * group} tokens; what stands before the sequence has no weight.
+  state recent : last (taps - 1) [size + size] = [wc @ x | wz @ x]
+  [c | z] = window(recent, axis: taps)
+  here = iota(taps) - (taps - 1) + position >= 0
+  weight = here ? exp(z) : 0
+  state near : window ${ring} [size] = wk @ x
+  state entry : every ${group} [size] = sum(weight * c, over: taps) / sum(weight, over: taps)
+  pick = select(picks, over: entry as e, by: dot(q, e, over: size))
+  o = attend(q, over: [near where query.position - key.position < ${ring}, entry[pick]], k: it, v: it, score: 0.7 * s, sink: sink)
+  return rename(o, from: size, to: d)
+}`,
+  body: 'y = mix = compressed(x, picks: 3)',
+  plain: (x, w) => {
+    const [q, k, c, z] = ['wq', 'wk', 'wc', 'wz'].map((n) => x.map((row) => times(w(`mix.${n}`), row)));
+    const entries = x.flatMap((_, t) => (t % group !== group - 1 ? [] : [{ at: t, value: q[0].map((__, j) => {
+      const window = Array.from({ length: 2 * group }, (___, n) => t - n).filter((n) => n >= 0);
+      const total = window.reduce((sum, n) => sum + Math.exp(z[n][j]), 0);
+      return window.reduce((sum, n) => sum + (Math.exp(z[n][j]) / total) * c[n][j], 0);
+    }) }]));
+    return q.map((query, t) => {
+      const visible = entries.filter((e) => e.at <= t).map((e) => e.value);
+      const seen = [...k.slice(Math.max(0, t - ring + 1), t + 1), ...largest(visible.map((e) => dot(query, e)), 3).map((n) => visible[n])];
+      const scores = seen.map((s) => Math.exp(0.7 * dot(query, s)));
+      const total = scores.reduce((a, b) => a + b, Math.exp(w('mix.sink')[0]));
+      return query.map((_, j) => scores.reduce((sum, s, n) => sum + (s / total) * seen[n][j], 0));
+    });
+  },
+});

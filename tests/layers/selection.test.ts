@@ -143,3 +143,60 @@ checkSequenceLayer({
     });
   },
 });
+
+checkSequenceLayer({
+  name: 'attention over the tokens of selected blocks', hidden: width,
+  items: `layer blocked(x: [.., d], picks: dim) -> [.., d] {
+  dim size = like d
+  dim within = 4
+  dim chosen = picks * within
+  param wq, wk : [size, d]
+  q = wq @ x
+  k = wk @ x
+  state recent : last 3 [size] = k
+  state keys : append [size] = k
+  state block : every 4 [size] = sum(window(recent, axis: within), over: within)
+  best = select(picks, over: block as b, by: dot(q, b, over: size))
+  # -1, no block, gives numbers below 0, no token.
+  ids = flatten(cast(4 * best + iota(within), to: i32), axes: (picks, within), to: chosen)
+  o = attend(q, over: keys[ids], k: it, v: it, score: s)
+  return rename(o, from: size, to: d)
+}`,
+  body: 'y = mix = blocked(x, picks: 2)',
+  plain: (x, w) => {
+    const [q, k] = ['wq', 'wk'].map((n) => x.map((row) => times(w(`mix.${n}`), row)));
+    return q.map((query, t) => {
+      const sums = Array.from({ length: Math.floor((t + 1) / 4) }, (_, g) => k.slice(4 * g, 4 * g + 4).reduce((a, b) => a.map((c, j) => c + b[j])));
+      const seen = largest(sums.map((s) => dot(query, s)), 2).flatMap((g) => k.slice(4 * g, 4 * g + 4));
+      return attend(query, seen, seen, 1);
+    });
+  },
+});
+
+checkSequenceLayer({
+  // A block of the cache holds 16 tokens; the sum that an entry takes over is carried to its last token.
+  name: 'entries every 32 tokens, beside all tokens', hidden: width, lengths: [64, 33],
+  items: `layer far(x: [.., d]) -> [.., d] {
+  dim size = like d
+  param wq, wk : [size, d]
+  k = wk @ x
+  inside = position mod 32
+  total = scan (k, inside) carry s : [size] f32 = 0 {
+    s = (inside == 0 ? 0 : s) + k
+    emit s
+  }
+  state keys : append [size] = k
+  state entry : every 32 [size] = total
+  o = attend(wq @ x, over: [keys where key.position != 3, entry], k: it, v: it, score: 0.2 * s)
+  return rename(o, from: size, to: d)
+}`,
+  body: 'y = mix = far(x)',
+  plain: (x, w) => {
+    const [q, k] = ['wq', 'wk'].map((n) => x.map((row) => times(w(`mix.${n}`), row)));
+    return q.map((query, t) => {
+      const sums = Array.from({ length: Math.floor((t + 1) / 32) }, (_, g) => k.slice(32 * g, 32 * g + 32).reduce((a, b) => a.map((c, j) => c + b[j])));
+      const seen = [...k.slice(0, t + 1).filter((_, at) => at !== 3), ...sums];
+      return attend(query, seen, seen, 0.2);
+    });
+  },
+});

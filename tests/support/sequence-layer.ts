@@ -97,13 +97,14 @@ function expectEqual(found: readonly number[][], wanted: readonly Rows[]): void 
 export function checkSequenceLayer(layer: SequenceLayer): void {
   const lengths = layer.lengths ?? [37, 5];
   const tokens = lengths.map((n, s) => ids(n, s, layer.hidden));
+  const most = lengths.reduce((a, b) => a + b, 0);
   describe(layer.name, () => {
     for (const name of layer.devices ?? ['reference', 'cpu', 'wgsl']) {
       it(`${name}: whole, in pieces and token by token`, async ({ skip }) => {
         const missing = name === 'wgsl' ? await wgslMissing() : undefined;
         if (missing !== undefined) return skip(missing);
         const entry = { path: 'layer.firn', text: specOf(layer) };
-        const { bundle, diagnostics, files } = compile({ entry, load: nodeLoader, target: name, sequences: lengths.length, maxTokens: 48, outputs: 48 });
+        const { bundle, diagnostics, files } = compile({ entry, load: nodeLoader, target: name, sequences: lengths.length, maxTokens: most, outputs: most });
         expect(diagnostics.map((d) => renderDiagnostic(d, files)).join('\n')).toBe('');
         const device = await openDevice(name);
         const executable = await device.load(bundle!);

@@ -22,6 +22,8 @@ export function expandAttend(module: Module): Module {
     switch (node.op) {
       case 'state_write': return [writtenEntries(node.results[0].type.axes[0].name, operands[1], operands[2], b)];
       case 'attend': return expand(node, operands, b);
+      case 'select_keys': throw new Error('expand-attend: entries that are selected have no training form');
+      case 'state': if (node.at !== undefined) throw new Error('expand-attend: the state of another iteration has no training form'); return undefined;
       case 'window': return [expandWindow(node, module.states[node.state].initial, operands, b), operands[0]];
       default: return undefined;
     }
@@ -61,8 +63,13 @@ function scoreSource(node: Attend, operands: readonly Value[], source: number, b
   const keys = node.keys[source];
   const tokens = tokenAxis(position.type, 'expand-attend').name;
   const args = [b.contract(q, k, node.over), position, b.rename(position, tokens, keys), ...extras];
-  const same = b.map('equal', sequence, b.rename(sequence, tokens, keys));
-  return { score: buildExpr(b, node.score, args), allowed: b.map('and', same, buildExpr(b, node.mask, args)), v, keys };
+  const { mask, every = 1, picks } = node.sources?.[source] ?? {};
+  if (picks !== undefined) throw new Error('expand-attend: entries that are picked have no training form');
+  const conditions = [b.map('equal', sequence, b.rename(sequence, tokens, keys)), buildExpr(b, node.mask, args)];
+  if (mask !== undefined) conditions.push(buildExpr(b, mask, args));
+  // All tokens wrote an entry here; only the last of each `every` has one.
+  if (every > 1) conditions.push(b.map('equal', b.map('mod', args[2], b.scalar(every, 'i32')), b.scalar(every - 1, 'i32')));
+  return { score: buildExpr(b, node.score, args), allowed: conditions.reduce((x, y) => b.map('and', x, y)), v, keys };
 }
 
 /** Element j of a token's window is the token `size - 1 - j` before it. */

@@ -126,6 +126,11 @@ function walkRows(l: Lowering, unit: Unit, { span, rows, regions, at }: { span: 
   }));
 }
 
+/** Whether prefill is parallel is decided by the spec: who reads `explain` should see it. */
+function scanText(node: Node & { op: 'scan' }, { scan }: Unit): string {
+  return scan?.chunked === true ? `scan in chunks of ${node.chunk!.size}` : 'scan token by token';
+}
+
 /** Every op that the unit computes, with its place in the spec. */
 function describeOrigins(l: Lowering, unit: Unit): void {
   const seen = new Set<ValueId>();
@@ -135,7 +140,7 @@ function describeOrigins(l: Lowering, unit: Unit): void {
     const node = l.level.index.producer.get(value);
     if (!node || node.op === 'const' || node.op === 'param') return;
     for (const operand of node.operands) visit(operand, false);
-    const what = node.op === 'map' ? node.fn : node.op;
+    const what = node.op === 'map' ? node.fn : node.op === 'scan' ? scanText(node, unit) : node.op;
     l.builder.origin(node.label ? `${what} ${node.label}` : what, node.span ? `${node.span.file}:${node.span.line}` : '');
   };
   for (const root of unit.roots) visit(root, true);

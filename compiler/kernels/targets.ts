@@ -10,6 +10,8 @@ export interface Schedule extends FusePolicy {
   readonly limits: Limits;
   /** Run the chunk bodies of recurrences. */
   readonly chunks: boolean;
+  /** Divide recurrences along every axis that allows it, though places then repeat work: tiles must fit little memory. */
+  readonly narrowScans: boolean;
   /** Put launches that do not depend on each other together. */
   readonly merge: boolean;
   /** Interleave rows of plain weights in panels of this many. 0: row-major. */
@@ -22,7 +24,7 @@ const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few, afterAttend: few ? 'together' : 'apart' } as const;
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few, narrowScans: target !== 'reference' && target !== 'cpu' && target !== 'null', afterAttend: few ? 'together' : 'apart' } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,

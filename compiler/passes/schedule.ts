@@ -177,7 +177,7 @@ class LevelScheduler {
     if (node.op === 'scan') {
       const chunked = node.chunk !== undefined && this.entry.options.schedule.chunks;
       const body = bodyLevel(this.entry, chunked ? node.chunk!.body : node.body);
-      return [{ form: 'scan', roots, scan: { body, chunked, initial: node.states.map((s) => states[s].initial) } }];
+      return [{ form: 'scan', roots, scan: { body, chunked, narrow: this.entry.options.schedule.narrowScans, initial: node.states.map((s) => states[s].initial) } }];
     }
     if (node.op === 'window') {
       const { initial } = states[node.state];

@@ -21,7 +21,7 @@ export interface Unit {
   /** For `grouped`: the ids that choose the expert, and the lists that say which rows each expert has. */
   readonly group?: { readonly ids: ValueId; readonly lists: GroupLists };
   /** For `scan`: the level of the body to run, and whether it is the chunk's. */
-  readonly scan?: { readonly body: Level; readonly chunked: boolean; readonly initial: readonly number[] };
+  readonly scan?: { readonly body: Level; readonly chunked: boolean; readonly narrow: boolean; readonly initial: readonly number[] };
   /** For `window`: the windows themselves, or the state they leave. */
   readonly window?: { readonly part: 'windows' | 'state'; readonly initial: number };
 }

@@ -9,10 +9,12 @@ import type { Axis, Graph, Module, Node, TensorType, ValueId } from '../ir/graph
 import { placesOn, type Mesh } from '../ir/mesh.js';
 import type { Packing } from '../ir/packing.js';
 import { indexGraph, typeOf } from '../ir/graph-index.js';
+import { scanOperands } from '../ir/ops-bodies.js';
 import { multiplyDims } from '../ir/dim.js';
 import { groupRows } from '../kernels/group-rows.js';
 import { lowerUnit, type GroupLists, type Lowered, type Unit } from '../kernels/lower/kernels.js';
 import { dimScalar, type Level, type Stored } from '../kernels/lower/lowering.js';
+import { largestTile } from '../kernels/lower/scan-axes.js';
 import { mergePrograms } from '../kernels/merge-programs.js';
 import type { Schedule } from '../kernels/targets.js';
 import type { EntryLaunches, LaunchStep, Tensor } from '../plan/launches.js';
@@ -175,9 +177,11 @@ class LevelScheduler {
     const { states } = this.entry.module;
     if (unit.form === 'grouped') return [{ form: 'grouped', roots, group: { ids: unit.ids, lists: this.lists.get(unit.ids)! } }];
     if (node.op === 'scan') {
-      const chunked = node.chunk !== undefined && this.entry.options.schedule.chunks;
+      const { chunkTile, narrowScans } = this.entry.options.schedule;
+      const carries = scanOperands(node, node.operands).carries.map((v) => typeOf(this.level.index, v).axes.slice(1));
+      const chunked = node.chunk !== undefined && largestTile(node, indexGraph(node.chunk.body), carries, narrowScans) <= chunkTile;
       const body = bodyLevel(this.entry, chunked ? node.chunk!.body : node.body);
-      return [{ form: 'scan', roots, scan: { body, chunked, narrow: this.entry.options.schedule.narrowScans, initial: node.states.map((s) => states[s].initial) } }];
+      return [{ form: 'scan', roots, scan: { body, chunked, narrow: narrowScans, initial: node.states.map((s) => states[s].initial) } }];
     }
     if (node.op === 'window') {
       const { initial } = states[node.state];

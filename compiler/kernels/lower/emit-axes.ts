@@ -96,14 +96,17 @@ function emitSplit(l: Lowering, node: Node & { op: 'split' }, region: Region): T
     return l.builder.split(tile, node.axis, Object.fromEntries(node.into.map((a, i) => [(indices[i] as { axis: string }).axis, a.size as number])));
   }
   if (scatters(indices) && !l.level.stored.has(x)) return cutFromWhole(l, node, region, indices);
+  // The one place of an axis of size 1 lies nowhere else.
+  indices.forEach((index, i) => { if (index.kind === 'range' && node.into[i].size === 1) indices[i] = { kind: 'point', at: index.start }; });
   let index = indices[0];
   for (let i = 1; i < indices.length; i++) index = combine(l, index, indices[i], node.into[i].size as number);
   return emit(l, x, withIndex(region, node.axis, index));
 }
 
-/** Several places of an outer axis, but not all of the inner ones: no stretch of the axis that was split. */
+/** Several places of an outer axis, but not all of the inner ones: no stretch of the axis that was split, and all known now. */
 function scatters(indices: readonly Index[]): boolean {
-  return indices.slice(0, -1).some((index) => index.kind !== 'point');
+  const known = (index: Index): boolean => index.kind === 'point' || (index.kind === 'range' && index.limit === undefined && constantOf(index.start) !== undefined);
+  return indices.every(known) && indices.slice(0, -1).some((index) => index.kind !== 'point');
 }
 
 /** A part of a split axis that is no stretch, of a value that is computed here: all of it, split, then cut. */

@@ -16,6 +16,13 @@ export function parallelAxes(node: Node & { op: 'scan' }, body: GraphIndex, carr
   return parallel;
 }
 
+/** Elements of the largest value that one program of the body holds. */
+export function largestTile(node: Node & { op: 'scan' }, body: GraphIndex, carries: readonly (readonly Axis[])[], narrow: boolean): number {
+  const divided = new Set(parallelAxes(node, body, carries, narrow).map((a) => a.name));
+  const held = (axes: readonly Axis[]): number => axes.reduce((n, a) => (divided.has(a.name) || typeof a.size !== 'number' ? n : n * a.size), 1);
+  return Math.max(...body.graph.nodes.flatMap((n) => n.results.map((r) => held(r.type.axes))));
+}
+
 /** Whether dividing along `axis` too leaves more work that is done once than work that every place repeats. */
 function repeatsLittle(body: GraphIndex, divided: readonly string[], axis: Axis): boolean {
   let [once, repeated] = [0, 0];
@@ -44,7 +51,7 @@ function operations(body: GraphIndex, node: Node): number {
 
 function mixes(node: Node, axis: string): boolean {
   switch (node.op) {
-    case 'map': case 'cast': case 'param': case 'const': case 'stop_gradient': return false;
+    case 'map': case 'cast': case 'broadcast': case 'param': case 'const': case 'stop_gradient': return false;
     case 'contract': case 'reduce': return node.over.includes(axis);
     case 'rename': return node.from === axis || node.to === axis;
     case 'slice': case 'pick': case 'cumulate': case 'top': case 'gather': case 'iota': return node.axis === axis || ('into' in node && node.into === axis);
@@ -53,7 +60,6 @@ function mixes(node: Node, axis: string): boolean {
     case 'concat': return node.into === axis || node.axes.includes(axis);
     case 'stack': return node.into === axis;
     case 'solve_lower': return node.rows === axis || node.columns === axis;
-    case 'broadcast': return node.axis.name === axis;
     default: return node.results.some((r) => r.type.axes.some((a) => a.name === axis));
   }
 }

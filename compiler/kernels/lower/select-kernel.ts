@@ -6,7 +6,6 @@
 import type { Node } from '../../ir/graph.js';
 import { num, type Expr } from '../../ir/expr.js';
 import type { Index, Scalar, Tile } from '../../ir/kernel.js';
-import { range } from '../build.js';
 import { lessThan, times } from '../scalar.js';
 import { emit } from './emit.js';
 import { locateEntries, tokenScalar, visibleEntries, type QueryPlace } from './entries.js';

@@ -85,8 +85,11 @@ export function openState(frame: Frame, s: AttendSource): OpenState {
   return { state, keys: entries.value.type.axes[0].name, inside: { ...frame, scope }, ...(picks === undefined ? {} : { picks }) };
 }
 
-function evaluatePicks(frame: Frame, state: StateValue, e: Expr): TensorValue {
-  const picks = requireTensor(frame, { value: evaluate(frame, e), span: e.span }, 'the picks');
+/** `none` picks everything. */
+function evaluatePicks(frame: Frame, state: StateValue, e: Expr): TensorValue | undefined {
+  const value = evaluate(frame, e);
+  if (value.kind === 'none') return undefined;
+  const picks = requireTensor(frame, { value, span: e.span }, 'the picks');
   const { axes, dtype } = picks.value.type;
   if (dtype !== 'i32' || axes.length < 2 || !hasAxis(axes, 'tokens')) fail(messages.picksAxes(state.name, { span: e.span, axes: tensorAxes(frame, picks) }, e.span));
   return picks;

@@ -1,5 +1,5 @@
 import { vi } from 'vitest';
-import { chunks, dot, times } from '../support/plain-math.js';
+import { chunks, dot, rms, times } from '../support/plain-math.js';
 import { checkSequenceLayer, type Rows, type Weights } from '../support/sequence-layer.js';
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -200,3 +200,44 @@ checkSequenceLayer({
     });
   },
 });
+
+/** Interleaved pairs of the first dims turned by position * base ** (-2 i / dims). */
+function turn(x: readonly number[], dims: number, position: number): number[] {
+  return x.map((c, i) => {
+    if (i >= dims) return c;
+    const angle = position * 100 ** (-2 * Math.floor(i / 2) / dims);
+    return i % 2 === 0 ? c * Math.cos(angle) - x[i + 1] * Math.sin(angle) : c * Math.cos(angle) + x[i - 1] * Math.sin(angle);
+  });
+}
+
+checkSequenceLayer({
+  name: 'latent attention over the tokens that the indexer of the standard library selects', hidden: 8,
+  items: 'use std.{mla, lightning_indexer, layer_norm, rms, rotate, plain}',
+  body: `def turned = rotate(freq: plain(100, 2), pairs: interleaved)
+  def indexer = lightning_indexer(picks: 6, heads: 3, rope: 2, rest: 3, rotary: turned, norm: layer_norm(eps: 1e-6, biased: true))
+  y = mix = mla(x, heads: 2, q_rank: 5, kv_rank: 4, nope: 3, rope: 2, value: 3, rotary: turned, latent_norm: rms(eps: 1e-6), score_scale: 0.4, pick: indexer)`,
+  plain: (x, w) => {
+    const r = x.map((row) => rms(times(w('mix.wq_a'), row), w('mix.q_norm.weight'), 1e-6));
+    const keys = x.map((row, t) => turn(layerNorm(times(w('mix.index.wk'), row), w('mix.index.k_norm.weight'), w('mix.index.k_norm.bias')), 2, t));
+    const latents = x.map((row) => times(w('mix.wkv_a'), row));
+    const c = latents.map((l) => rms(l.slice(0, 4), w('mix.kv_norm.weight'), 1e-6));
+    const shared = latents.map((l, t) => turn(l.slice(4), 2, t));
+    return x.map((row, t) => {
+      const weights = times(w('mix.index.ww'), row);
+      const queries = chunks(times(w('mix.index.wq'), r[t]), 3).map((q) => turn(q, 2, t));
+      const scores = keys.slice(0, t + 1).map((key) => queries.reduce((sum, q, h) => sum + weights[h] * Math.max(dot(q, key), 0), 0));
+      const seen = largest(scores, 6);
+      return times(w('mix.wo'), chunks(times(w('mix.wq_b'), r[t]), 2).flatMap((q, h) => {
+        const own = [...q.slice(0, 3), ...turn(q.slice(3), 2, t)];
+        const key = (at: number): number[] => [...times(chunks(w('mix.wk_b'), 2)[h], c[at]), ...shared[at]];
+        return attend(own, seen.map(key), seen.map((at) => times(chunks(w('mix.wv_b'), 2)[h], c[at])), 0.4);
+      }));
+    });
+  },
+});
+
+function layerNorm(x: readonly number[], weight: readonly number[], bias: readonly number[]): number[] {
+  const mean = x.reduce((a, b) => a + b, 0) / x.length;
+  const deviation = Math.sqrt(x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length + 1e-6);
+  return x.map((c, i) => ((c - mean) / deviation) * weight[i] + bias[i]);
+}

@@ -100,6 +100,12 @@ export function selectScore(state: string, found: AxisSide, span: Span): Diagnos
   return error('E0530', `\`by\` is a score per token and entry of \`${state}\``, span, { label: `over ${axesText(found.axes)}` });
 }
 
+export function selectStored(state: string, span: Span): Diagnostic {
+  return error('E0532', `this would keep a value for every token and entry of \`${state}\`, which grows with the context`, span, {
+    notes: [{ text: 'a score is made of products, sums and elementwise functions; choose among parts of an entry before it is written' }],
+  });
+}
+
 export function selectSources(span: Span): Diagnostic {
   return error('E0531', '`select` chooses entries of one state', span, { notes: [{ text: 'the numbers that it gives mean entries of that state: write one `select` for each' }] });
 }

@@ -23,7 +23,7 @@ export interface SequenceLayer {
   readonly body: string;
   readonly hidden: number;
   /** y of one sequence in f64. `weights`: by path, row-major in the declared axes. */
-  readonly plain: (x: Rows, weights: Weights) => Rows;
+  readonly plain: (x: Rows, weights: Weights, ids: readonly number[]) => Rows;
   readonly lengths?: readonly number[];
   readonly devices?: readonly Runnable[];
 }
@@ -115,7 +115,7 @@ export function checkSequenceLayer(layer: SequenceLayer): void {
           }
           const read: Weights = (path) => [...(weights.get(path) ?? fail(path, [...weights.keys()]))];
           const table = read('embed.table');
-          const wanted = tokens.map((t) => layer.plain(t.map((id) => table.slice(id * layer.hidden, (id + 1) * layer.hidden)), read));
+          const wanted = tokens.map((t) => layer.plain(t.map((id) => table.slice(id * layer.hidden, (id + 1) * layer.hidden)), read, t));
           const session = new Session(executable, bundle!.plan);
           for (const piece of [64, 11, 5, 1]) expectEqual(await run(session, tokens, piece), wanted);
         } finally {

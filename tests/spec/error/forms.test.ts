@@ -65,6 +65,7 @@ layer outer_route(x: [.., d]) -> [.., d] {
     ['E0528', `${used}attention(x)`, attention('k: c, v: c, score: s', 'every 5')],
     ['E0529', `${used}attention(x)`, attention('k: c, v: c, score: s').replace('over: kv', 'over: kv[x]')],
     ['E0530', `${used}selected(x)`, selected('over: kv as c, by: sum(x, over: d)')],
+    ['E0532', `${used}selected(x)`, selected('over: kv as c, by: cast(sum(top(2, of: x * c, over: d), over: d), to: f32)').replace('over: d), over: d)', 'over: d), over: two)').replace('top(2', 'top(two').replace('dim picks', 'dim two = 2\n  dim picks').replace('x * c', 'outer(x, c)')],
     ['E0531', `${used}selected(x)`, selected('over: [kv as c, kv as e], by: dot(x, c, over: d)')],
     ['E0209', `${used}selected(x)`, selected('over: kv as c, by: dot(x, c, over: d), sharp: 2')],
     ['E0211', `${used}selected(x)`, selected('over: kv as c')],

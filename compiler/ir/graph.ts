@@ -201,9 +201,12 @@ export type Operation =
    * values, then next carries. Results: emitted values with the tokens axis, then next state values.
    * `chunk` means the same on runs of up to `size` tokens: xs keep an axis `chunk` (and padding rows contribute nothing:
    * see docs/language.md), emits have it too.
+   * `fresh` (training): no states; so many operands are what every sequence starts with, without the pool axis, and there
+   * are no results but the emitted values. `reverse` runs from each sequence's last token to its first.
    */
   | {
       readonly op: 'scan'; readonly inputs: number; readonly emits: number; readonly states: readonly number[]; readonly body: Graph;
+      readonly fresh?: number; readonly reverse?: boolean;
       readonly chunk?: { readonly size: number; readonly axis: string; readonly body: Graph };
     }
   /**

@@ -124,7 +124,7 @@ function printAttributes(op: Operation): string {
     case 'window': return `state=${op.state} size=${op.size} -> ${op.into}`;
     case 'attend': return printAttend(op);
     case 'select_keys': return `${op.k} of ${op.keys} into ${op.into} mask=${printExpr(op.mask, ['s', 'query', 'key'])} block=${op.block}${op.every === undefined ? '' : ` every=${op.every}`}`;
-    case 'scan': return `inputs=${op.inputs} emits=${op.emits} states=${list(op.states.map(String))}${op.chunk ? ` chunk=${op.chunk.size} ${op.chunk.axis}` : ''}`;
+    case 'scan': return `inputs=${op.inputs} emits=${op.emits} states=${list(op.states.map(String))}${op.chunk ? ` chunk=${op.chunk.size} ${op.chunk.axis}` : ''}${op.fresh === undefined ? '' : ` fresh=${op.fresh}`}${op.reverse ? ' reverse' : ''}`;
     case 'repeat': return `${op.label} count=${op.count} carries=${op.carries}${op.reverse ? ' reverse' : ''}`;
     case 'stop_gradient': case 'straight_through': return '';
     case 'fake_quantize': return printStorage(op.storage);

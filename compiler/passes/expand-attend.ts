@@ -4,6 +4,7 @@
  *
  *   kv = state_write(state, slot, entry)   =>  kv = rename tokens -> slots (entry)
  *   attend(q, .., k, v)                    =>  p = exp(score - max) where sequences agree and the mask holds; (p @ v) / sum(p)
+ *   scan carry s (state)                   =>  the same from `initial`, without state or chunk body
  *   window(state, x, ..)                   =>  gather(x, earlier tokens of the sequence), `initial` before its start
  *
  * Needs tokens of a sequence side by side from position 0. Gives a graph without state; scores are tokens x tokens.
@@ -12,10 +13,12 @@ import type { GraphBuilder } from '../ir/build.js';
 import { buildExpr } from '../ir/build-expr.js';
 import type { Module, Node, Value } from '../ir/graph.js';
 import { attendOperands, tokenAxis } from '../ir/ops-state.js';
-import { rebuildModule } from '../ir/rebuild.js';
+import { scanOperands } from '../ir/ops-bodies.js';
+import { copyNode, rebuildModule } from '../ir/rebuild.js';
 
 type Attend = Extract<Node, { op: 'attend' }>;
 type Window = Extract<Node, { op: 'window' }>;
+type Scan = Extract<Node, { op: 'scan' }>;
 
 export function expandAttend(module: Module): Module {
   return rebuildModule(module, () => (node, operands, b) => {
@@ -25,9 +28,19 @@ export function expandAttend(module: Module): Module {
       case 'select_keys': throw new Error('expand-attend: entries that are selected have no training form');
       case 'state': if (node.at !== undefined) throw new Error('expand-attend: the state of another iteration has no training form'); return undefined;
       case 'window': return [expandWindow(node, module.states[node.state].initial, operands, b), operands[0]];
+      case 'scan': return freshScan(node, module.states, operands, b);
       default: return undefined;
     }
   });
+}
+
+/** A recurrence whose sequences begin in this launch. Its states stay as they are. */
+function freshScan(node: Scan, states: Module['states'], operands: readonly Value[], b: GraphBuilder): readonly Value[] {
+  if (node.fresh !== undefined) return copyNode(node, operands, b);
+  const { xs, carries, captured, position, sequence, starts } = scanOperands(node, operands);
+  const initial = carries.map((c, i) => b.cast(c.type.axes.slice(1).reduceRight((x, axis) => b.broadcast(x, axis), b.scalar(states[node.states[i]].initial)), c.type.dtype));
+  const emitted = b.emit({ op: 'scan', inputs: node.inputs, emits: node.emits, states: [], fresh: initial.length, body: node.body }, [...xs, ...initial, ...captured, position, sequence, starts]);
+  return [...emitted, ...carries];
 }
 
 /** What the launch itself writes, on the axis by which the state's entries are known. */

@@ -201,6 +201,27 @@ checkSequenceLayer({
   },
 });
 
+checkSequenceLayer({
+  name: 'picks of its own for every head of keys, which a group of queries shares', hidden: width,
+  items: `layer grouped(x: [.., d], kv_heads: dim, group: dim, size: dim, picks: dim) -> [.., d] {
+  param wq     : [kv_heads, group, size, d]
+  param wk, wv : [kv_heads, size, d]
+  param wo     : [d, kv_heads, group, size]
+  q = wq @ x
+  state kv : append [kv_heads, size + size] = [wk @ x | wv @ x]
+  best = select(picks, over: kv as (k, v), by: sum(dot(q, k, over: size), over: group))
+  o = attend(q, over: kv[best] as (k, v), k: k, v: v, score: 0.6 * s)
+  return dot(wo, o, over: (kv_heads, group, size))
+}`,
+  body: 'y = mix = grouped(x, kv_heads: 2, group: 3, size: 4, picks: 5)',
+  plain: (x, w) => x.map((row, t) => times(w('mix.wo'), chunks(times(w('mix.wq'), row), 2).flatMap((all, h) => {
+    const queries = chunks(all, 3);
+    const [keys, values] = ['wk', 'wv'].map((n) => x.slice(0, t + 1).map((r) => chunks(times(w(`mix.${n}`), r), 2)[h]));
+    const best = largest(keys.map((k) => queries.reduce((sum, q) => sum + dot(q, k), 0)), 5);
+    return queries.flatMap((q) => attend(q, best.map((at) => keys[at]), best.map((at) => values[at]), 0.6));
+  }))),
+});
+
 /** Interleaved pairs of the first dims turned by position * base ** (-2 i / dims). */
 function turn(x: readonly number[], dims: number, position: number): number[] {
   return x.map((c, i) => {

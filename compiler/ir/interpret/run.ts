@@ -136,11 +136,12 @@ function* runScan(node: Scan, operands: readonly Tensor[], env: Environment, ite
   const { xs, carries, captured, position, sequence, starts } = scanOperands(node, operands);
   const tokens = position.axes[0].name;
   const emitted = node.results.slice(0, node.emits).map((r) => makeTensor(r.type, env.dims, env.exact));
-  const next = carries.map((c) => ({ ...c, data: c.data.slice() }));
+  const next = node.fresh === undefined ? carries.map((c) => ({ ...c, data: c.data.slice() })) : [];
   for (const run of runsOf(position, sequence, starts)) {
-    let current = carries.map((c, i) => startOf(c, run, env.module.states[node.states[i]].initial));
+    let current = carries.map((c, i) => (node.fresh === undefined ? startOf(c, run, env.module.states[node.states[i]].initial) : c));
     const step = env.chunked && node.chunk ? node.chunk.size : 1;
-    for (let t = run.first; t < run.end; t += step) {
+    for (let n = 0; n < run.end - run.first; n += step) {
+      const t = node.reverse ? run.end - 1 - n : run.first + n;
       const rows = Math.min(step, run.end - t);
       const inputs = env.chunked && node.chunk ? xs.map((x) => rowsOf(x, tokens, t, rows, { name: node.chunk!.axis, size: node.chunk!.size }, env)) : xs.map((x) => row(x, tokens, t));
       const outputs = yield* runGraph(env.chunked && node.chunk ? node.chunk.body : node.body, [...inputs, ...current, ...captured], env, iteration);
@@ -150,7 +151,7 @@ function* runScan(node: Scan, operands: readonly Tensor[], env: Environment, ite
         else storeRow(emitted[i], tokens, t, value);
       });
     }
-    current.forEach((value, i) => storeRow(next[i], next[i].axes[0].name, run.sequence, value));
+    if (node.fresh === undefined) current.forEach((value, i) => storeRow(next[i], next[i].axes[0].name, run.sequence, value));
   }
   node.states.forEach((state, i) => env.states.write(state, iteration, next[i]));
   return [...emitted, ...next];

@@ -17,6 +17,7 @@ type ScanNode = Extract<Node, { op: 'scan' }>;
 
 export function writeScan(l: Lowering, node: ScanNode, scan: { readonly body: Level; readonly chunked: boolean; readonly narrow: boolean; readonly initial: readonly number[] }): void {
   const b = l.builder;
+  if (node.fresh !== undefined) throw new Error(`lowering '${b.name}': a scan without states has no kernel`);
   const { xs, carries, captured, position, starts } = scanOperands(node, node.operands);
   const tokens = l.type(position).axes[0].name;
   const row = b.gridAxis('sequence', minus(dimScalar(l.type(starts).axes[0].size), 1));

@@ -77,12 +77,16 @@ function runsOf(frame: Frame, iterations: readonly Iteration[]): readonly Run[] 
   throw new Error('factor: iterations that all differ are rolled up');
 }
 
-/** Distances must stay inside a repetition; places must lie outside the run. */
+/**
+ * Distances must stay inside a repetition, places outside the run. What a repeat inside an iteration wrote for that same
+ * iteration has a slot that moves with it: such iterations stay apart.
+ */
 function agrees(frame: Frame, iterations: readonly Iteration[], run: Run, reading: Reading): boolean {
   const end = run.start + run.period * run.times;
   return iterations.slice(run.start, end).every((it, n) => foreignReads(it.graph).every((read) => {
     const target = iterationOf(frame.run.states[read.state].paths[0], it.prefix.slice(0, it.prefix.lastIndexOf('[') + 1));
     if (target === undefined) return true;
+    if (target === run.start + n) return false;
     return reading === 'distance' ? target >= run.start + n - (n % run.period) : target < run.start || target >= end;
   }));
 }

@@ -102,6 +102,32 @@ checkSequenceLayer({
   plain: (x, w) => layers(x, [0, 0, 2, 0, 4, 0], w),
 });
 
+const inner = `dim heads = ${heads}
+  dim size = ${size}
+  y = x
+  repeat passes[3] as p carry (y) {
+    kv = none
+    repeat writers[2] as i carry (y, kv) {
+      (u, kv) = attn = owning(y, heads, size)
+      y += u
+    }
+    y += attn = reading(y, kv, heads, size)
+  }`;
+
+checkSequenceLayer({
+  name: 'iterations that read what a repeat inside of them wrote', hidden: 6, items, body: inner,
+  plain: (x, w) => [0, 1, 2].reduce<Rows>((y, p) => {
+    let cache: Cache = { k: [], v: [] };
+    const step = (z: Rows, path: string, writes: boolean): Rows => {
+      const own: Weights = (name) => w(`${path}.${name}`);
+      if (writes) cache = { k: z.map((row) => times(own('k.w'), row)), v: z.map((row) => times(own('v.w'), row)) };
+      const out = attention(z, cache, own);
+      return z.map((row, t) => add(row, out[t]));
+    };
+    return step(step(step(y, `passes[${p}].writers[0].attn`, true), `passes[${p}].writers[1].attn`, true), `passes[${p}].attn`, false);
+  }, x),
+});
+
 describe('layers that read another one\'s state', () => {
   const model = (body: string): string => `use std.{embedding}\n${items}\nmodel M {\n  dim vocab = 6\n  dim hidden = 6\n  x = embed = embedding(tokens, vocab, hidden)\n  ${body}\n  logits = y\n}`;
   const repeats = (body: string): number[] => moduleOf(model(body)).graph.nodes.flatMap((n) => (n.op === 'repeat' ? [n.count] : []));

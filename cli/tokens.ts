@@ -21,7 +21,7 @@ export function parsePrompts(path: string, text: string): number[][] {
   prompts.forEach((prompt, i) => {
     if (!Array.isArray(prompt) || prompt.length === 0) throw bad(`prompt ${i} is not an array of one id or more`);
     const wrong: unknown = prompt.find((id: unknown) => !Number.isSafeInteger(id) || (id as number) < 0);
-    if (wrong !== undefined) throw bad(`prompt ${i} holds ${JSON.stringify(wrong)}, which is no token id`);
+    if (wrong !== undefined) throw bad(`prompt ${i} holds ${typeof wrong === 'object' && wrong !== null ? 'an array or object' : JSON.stringify(wrong).slice(0, 40)}, which is no token id`);
   });
   return prompts as number[][];
 }

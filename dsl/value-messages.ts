@@ -35,6 +35,10 @@ export function tooDeepCalls(callee: string, span: Span): Diagnostic {
   return error('E0207', `calls are nested more than 64 deep at ${callee}`, span, { notes: [{ text: 'layers and functions cannot call themselves' }] });
 }
 
+export function tooMuchWork(span: Span): Diagnostic {
+  return error('E0235', 'this spec asks for more work than any model needs', span, { notes: [{ text: 'functions that call others twice double the work with every level; lists, tables and repeats have thousands of places, not millions' }] });
+}
+
 export function tooManyArguments(owner: string, parameters: readonly string[], span: Span): Diagnostic {
   return error('E0208', `\`${owner}\` takes no further argument`, span, { notes: [{ text: `its parameters: ${quoted(parameters)}` }] });
 }

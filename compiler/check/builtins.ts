@@ -4,6 +4,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import type { ScalarFunction } from '../ir/expr.js';
+import { spendElements } from './budget.js';
 import { axisBuiltins } from './axis-builtins.js';
 import type { Call } from './call.js';
 import { contractOver, reduce } from './contract.js';
@@ -57,6 +58,7 @@ function iota(a: BuiltinArguments): Value {
   const n = a.value('n');
   const size = n.kind === 'axis' ? sizeOf(n, a.span) : n;
   if (size.kind !== 'number' || !Number.isInteger(size.value) || size.value < 0) fail(messages.wrongArgument('n', 'a whole number or an axis', describe(n), a.span));
+  spendElements(a.frame, size.value, a.span);
   const data = Array.from({ length: size.value }, (_, i) => i);
   return n.kind === 'axis' ? { kind: 'vector', data, axis: n } : { kind: 'vector', data };
 }

@@ -11,6 +11,7 @@ import { addDims, symbol } from '../ir/dim.js';
 import { type DType } from '../ir/dtype.js';
 import type { Axis, Module, Storage } from '../ir/graph.js';
 import { AxisTable } from './axis.js';
+import { checkerBudget } from './budget.js';
 import { compactTables } from './compact-tables.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { exportTensor } from './export.js';
@@ -71,7 +72,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
 
 function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
-    diagnostics, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
+    diagnostics, axes: new AxisTable(), budget: { left: checkerBudget, told: false }, params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
     exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;

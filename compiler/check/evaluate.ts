@@ -4,6 +4,7 @@ import * as messages from '../../dsl/check-messages.js';
 import { suggest } from '../../dsl/suggest.js';
 import type { ScalarFunction } from '../ir/expr.js';
 import { evaluateAttend } from './attend.js';
+import { spend, spendElements } from './budget.js';
 import { builtins } from './builtins.js';
 import { evaluateCall } from './call.js';
 import { contractLast } from './contract.js';
@@ -25,6 +26,14 @@ const operators: Readonly<Record<Exclude<BinaryOperator, '@' | '>' | '>='>, Scal
 
 /** `label` names the instance if the expression (or the branch it chooses) is a call of a layer. */
 export function evaluate(frame: Frame, e: Expr, label?: Label): Value {
+  spend(frame, 1, e.span);
+  const value = meaningOf(frame, e, label);
+  if (value.kind === 'list') spendElements(frame, value.items.length, e.span);
+  if (value.kind === 'vector') spendElements(frame, value.data.length, e.span);
+  return value;
+}
+
+function meaningOf(frame: Frame, e: Expr, label?: Label): Value {
   switch (e.kind) {
     case 'number': return literal(e.text, e.value);
     case 'string': return { kind: 'string', value: e.value };

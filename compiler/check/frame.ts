@@ -19,6 +19,7 @@ export interface Precision { readonly weights: DType; readonly activations: DTyp
 export interface Elaboration {
   readonly diagnostics: Diagnostic[];
   readonly axes: AxisTable;
+  readonly budget: { left: number; told: boolean };
   readonly params: ParamDecl[];
   readonly states: StateDecl[];
   /** States that became slots of others when iterations were rolled up. */

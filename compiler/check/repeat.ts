@@ -5,6 +5,7 @@
 import type { RepeatStatement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Graph, Value as GraphValue } from '../ir/graph.js';
+import { spend } from './budget.js';
 import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
@@ -67,6 +68,8 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
   const steps: Step[] = [];
   let carried = start;
   for (let i = 0; i < count; i++) {
+    // Rolling up compares iterations with each other.
+    spend(frame, 100 + 4 * i, s.count.span);
     const choices = valuesAt(frame, uses, s.index.name, integer(i));
     const entering = carriedKey(carried);
     const key = choices === undefined || entering === undefined ? undefined : `${choices} ${entering}`;

@@ -1,6 +1,7 @@
 /** `table theta[48] = ..`: one compile-time value per index. */
 import type { TableStatement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
+import { spendElements } from './budget.js';
 import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
@@ -14,6 +15,7 @@ export function declareTable(frame: Frame, s: TableStatement): void {
   const number = count.kind === 'axis' ? sizeOf(count, s.extent.span) : count;
   if (number.kind !== 'number') fail(messages.notADim(name, describe(count), s.extent.span));
   const extent = requireExtent(number, name, s.extent.span);
+  spendElements(frame, extent, s.extent.span);
   const inside: Frame = { ...frame, symbols: true };
   const cycle = s.value.kind === 'call' && s.value.callee.kind === 'name' && s.value.callee.name === 'cycle' && s.value.args.length === 1;
   const value = evaluate(inside, cycle && s.value.kind === 'call' ? s.value.args[0].value : s.value);

@@ -80,6 +80,7 @@ const shards = { 'one.safetensors': safetensors(JSON.stringify({ a: tensors.a })
 const index = { metadata: { total_size: 32 }, weight_map: { a: 'one.safetensors', b: 'two.safetensors' } };
 
 const configs = filesIn(join(root, 'tests', 'goldens'), 'config.json').map((c) => JSON.parse(c) as object);
+if (configs.length === 0) throw new Error('no configurations to damage');
 
 function readConfig(bytes: Uint8Array): void {
   const imported = importHf({ config: { path: 'config.json', text: text(bytes) }, generation: { path: 'generation_config.json', text: '{"eos_token_id": [1, 2]}' } });
@@ -93,7 +94,7 @@ function resealed(plan: unknown): Uint8Array {
   try {
     return bytesOf(JSON.stringify({ ...(plan as Plan), hash: planHash(plan as Plan) }));
   } catch {
-    return bytesOf(JSON.stringify(plan));
+    return bytesOf(stringify(plan));
   }
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { nodeLoader } from '../../../dsl/std-node.js';
+import { compile } from '../../../index.js';
 import { codesOf, errorsOf, modelWith } from '../../support/error-spec.js';
 
 describe('models and their sections', () => {
@@ -36,6 +38,13 @@ describe('models and their sections', () => {
     const spec = modelWith('export early = x');
     expect(errorsOf(spec, { taps: ['early'] }).diagnostics).toEqual([]);
     expect(errorsOf(spec, { taps: ['earli'] }).rendered).toContain('did you mean `early`?');
+  });
+
+  test('E0617: no more context than the model states', () => {
+    const entry = { path: 'test.firn', text: modelWith('context 64') };
+    const codes = (context: number): string[] => compile({ entry, load: nodeLoader, target: 'null', context }).diagnostics.map((d) => `${d.code} ${d.span.line}`);
+    expect(codes(64)).toEqual([]);
+    expect(codes(65)).toEqual([`E0617 ${entry.text.split('\n').findIndex((l) => l.includes('context 64')) + 1}`]);
   });
 
   test('an override replaces what a name stands for, in the file or from outside', () => {

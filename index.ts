@@ -2,7 +2,7 @@
 import type { Device, Executable } from './backends/device.js';
 import type { Bundle, WeightSources } from './compiler/ir/plan.js';
 import type { BlockPolicy } from './runtime/block-pool.js';
-import { Checkpoint } from './runtime/checkpoint.js';
+import type { Checkpoint } from './runtime/checkpoint.js';
 import { initWeights } from './runtime/init-weights.js';
 import { loadWeights, type LoadProgress } from './runtime/load-weights.js';
 import { Session } from './runtime/session.js';
@@ -12,7 +12,8 @@ import type { DType } from './compiler/ir/dtype.js';
 export { checkSpec, compile, type Checked, type Compiled, type CompileRequest } from './compiler/compile.js';
 export { importHf } from './compiler/import/hf.js';
 export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
-export { Checkpoint } from './runtime/checkpoint.js';
+export type { Checkpoint } from './runtime/checkpoint.js';
+export { openCheckpoint } from './runtime/disk.js';
 export { generate } from './runtime/generate.js';
 export { Session } from './runtime/session.js';
 

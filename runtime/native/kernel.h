@@ -194,6 +194,11 @@ FIRN_INLINE uint32_t philox(uint32_t seed, uint32_t counter) {
   }
   return c0;
 }
+// An integer in the order of the floats; both zeros give 0.
+FIRN_INLINE int32_t ordinal_(float x) {
+  const int32_t b = bits<int32_t>(x);
+  return x == 0.0f ? 0 : b ^ ((b >> 31) & 0x7fffffff);
+}
 FIRN_INLINE float uniform_(uint32_t x) { return ((float)(int32_t)(x >> 8) + 0.5f) * 5.9604644775390625e-8f; }
 
 // --- vectors ---

@@ -79,6 +79,6 @@ function nodeBackward(node: Exclude<Node, { op: 'repeat' }>, operands: readonly 
     case 'attend': case 'window': case 'state_write': throw new Error(`autodiff: ${node.op} reads state; expand-attend comes first`);
     case 'scan': throw new Error('autodiff: scan has no gradient');
     case 'all_reduce': case 'all_gather': case 'reduce_scatter': throw new Error(`autodiff: ${node.op}: sharding comes after differentiation`);
-    case 'const': case 'iota': case 'state': case 'top': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
+    case 'const': case 'iota': case 'state': case 'top': case 'nucleus': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
   }
 }

@@ -3,7 +3,8 @@ import { linkProgram } from '../backends/cpu/link-program.js';
 import { type Checkpoint, compile, openCheckpoint, storedIn } from '../index.js';
 import { fillWeights } from '../runtime/load-model.js';
 import { type ProgramDescription, writeProgram } from '../runtime/program-file.js';
-import { loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
+import { checkVocabulary, loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
+import type { Tokenizer } from '../runtime/tokenizer/tokenizer.js';
 import { type BuildOptions, processors } from './build.js';
 import { UsageError } from './failure.js';
 import { requireWeightMap } from './prepare.js';
@@ -45,14 +46,19 @@ function compileFor(spec: string, checkpoint: Checkpoint | undefined, options: B
 async function describe({ bundle, info }: Compiled, level: Level, { weights }: BuildOptions): Promise<ProgramDescription> {
   const extent = bundle!.plan.entries[0].outputs.find((p) => p.name === 'logits')!.shape.at(-1)!;
   if (extent.kind !== 'int') throw new Error('build: the extent of the vocabulary is not a number');
-  const tokenizer = await loadTokenizer(weights);
-  const why = tokenizer.name !== 'bytes' ? `its tokenizer (${tokenizer.name}) is not part of it`
-    : extent.value < 256 ? `a vocabulary of ${extent.value} ids cannot hold the 256 bytes of text` : '';
-  if (why !== '') note(`the program will take token ids only: ${why}`);
+  const tokenizer = tokenizerOf(await loadTokenizer(weights), extent.value);
+  if (typeof tokenizer === 'object' && 'why' in tokenizer) note(`the program will take token ids only: ${tokenizer.why}`);
   return {
     processor: level.label, needs: level.needs, vocabulary: extent.value,
-    stop: [...info!.stop, ...(weights === undefined ? [] : await stopTokens(weights))], tokenizer: { kind: why === '' ? 'bytes' : '', why },
+    stop: [...info!.stop, ...(weights === undefined ? [] : await stopTokens(weights))], tokenizer,
   };
+}
+
+function tokenizerOf(tokenizer: Tokenizer, vocabulary: number): ProgramDescription['tokenizer'] {
+  if (tokenizer.name !== 'bytes') checkVocabulary(tokenizer, vocabulary);
+  else return vocabulary < 256 ? { why: `a vocabulary of ${vocabulary} ids cannot hold the 256 bytes of text` } : 'bytes';
+  const pieces = tokenizer.pieces!();
+  return typeof pieces === 'string' ? { why: `${tokenizer.name} cannot be part of it: ${pieces}` } : pieces;
 }
 
 interface Parts { readonly program: Uint8Array; readonly description: ProgramDescription; readonly options: BuildOptions }

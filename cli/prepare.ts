@@ -19,6 +19,8 @@ export interface PrepareOptions {
   /** Rows of logits of one run at most. */
   readonly outputs?: number;
   readonly taps?: readonly string[];
+  /** Public names of taps whose ids are inputs. */
+  readonly pins?: readonly string[];
   /** Sequences at a time. */
   readonly sequences?: number;
 }
@@ -48,7 +50,7 @@ function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoi
   const compiled = compile({
     entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, context: options.context, maxTokens: options.maxTokens,
     ...(options.outputs === undefined ? {} : { outputs: options.outputs }), ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
-    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
+    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }), ...(options.pins === undefined ? {} : { pins: options.pins }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   });
   report(compiled.diagnostics, [...compiled.files.values()]);

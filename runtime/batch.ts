@@ -14,7 +14,13 @@ export interface Sequence {
 }
 
 /** `rows`: for which of the tokens logits and the next token are wanted. */
-export interface Work { readonly sequence: Sequence; readonly tokens: readonly number[]; readonly rows: 'last' | 'all' | 'none' }
+export interface Work {
+  readonly sequence: Sequence;
+  readonly tokens: readonly number[];
+  readonly rows: 'last' | 'all' | 'none';
+  /** Further inputs of the plan, row-major with the tokens first. */
+  readonly inputs?: Readonly<Record<string, Int32Array>>;
+}
 
 /**
  * `temperature` 0: the likeliest token, whatever the rest says. `topK` 0: no limit; `topP` 1: no limit. Both apply to the
@@ -58,10 +64,20 @@ export function packBatch(works: readonly Work[], block: number, sampling: Sampl
     inputs: {
       tokens: Int32Array.from(columns.tokens), position: Int32Array.from(columns.position), sequence: Int32Array.from(columns.sequence),
       slot: Int32Array.from(columns.slot), blocks: blockTable(works, sequences, blocks), starts: startsOf(ordered.map((o) => o.work), sequences),
-      rows: Int32Array.from(rows), ...samplingInputs(sampling, vocabulary),
+      rows: Int32Array.from(rows), ...samplingInputs(sampling, vocabulary), ...joinedInputs(ordered.map((o) => o.work)),
     },
     places,
   };
+}
+
+/** Every work has the same further inputs. */
+function joinedInputs(works: readonly Work[]): Record<string, HostArray> {
+  return Object.fromEntries(Object.keys(works[0].inputs ?? {}).map((name) => {
+    const parts = works.map((w) => w.inputs![name]);
+    const all = new Int32Array(parts.reduce((n, part) => n + part.length, 0));
+    parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+    return [name, all];
+  }));
 }
 
 /** The plan knows one switch for both limits: `top_k` 0. */

@@ -1,6 +1,6 @@
 /**
  * A standalone program as a file: the linked program, then the weights (each buffer on a page of its own, so that it can
- * be mapped), the plan, a description in JSON, and 32 bytes at the end that say where the description is. Read by
+ * be mapped), the tokenizer's tables, the plan, a description in JSON, and 32 bytes at the end that say where the description is. Read by
  * runtime/native/program.cc. Weights may lie in a file of their own beside it, which begins with the id of the build.
  */
 import { createHash, type Hash } from 'node:crypto';
@@ -8,6 +8,7 @@ import { basename } from 'node:path';
 import type { Executable } from '../backends/device.js';
 import type { Plan } from '../compiler/ir/plan.js';
 import { AtomicFile } from './atomic-file.js';
+import { packPieces, type WordPieces } from './tokenizer/word-pieces.js';
 
 export interface ProgramDescription {
   /** What the processor must have, for people and as /proc/cpuinfo spells it. */
@@ -15,8 +16,8 @@ export interface ProgramDescription {
   readonly needs: readonly string[];
   readonly vocabulary: number;
   readonly stop: readonly number[];
-  /** `kind` 'bytes', or '' with the reason why the program takes no text. */
-  readonly tokenizer: { readonly kind: 'bytes' | ''; readonly why: string };
+  /** Bytes, a tokenizer as data, or the reason why the program takes no text. */
+  readonly tokenizer: 'bytes' | WordPieces | { readonly why: string };
 }
 
 export interface ProgramRequest {
@@ -65,20 +66,32 @@ interface Place { readonly buffer: string; readonly offset: number; readonly byt
 /** Plan, description and the last 32 bytes; returns the size of the file. */
 async function writeTail(file: AtomicFile, at: number, { plan, description }: ProgramRequest, weights: { id: string; beside: string; weights: readonly Place[] }): Promise<number> {
   const text = new TextEncoder().encode(JSON.stringify(plan));
+  const { tables, json: tokenizer } = describeTokenizer(description.tokenizer, at);
+  const planAt = at + tables.length;
   const limit = (name: string): number => plan.dims.find((d) => d.name === name)!.max;
   const entries = [...plan.entries].map((e) => ({ name: e.name, tokens: e.dims.find((d) => d.name === 'tokens')!.max, dims: e.dims.map((d) => d.name), inputs: e.inputs.map((p) => p.name) }))
     .sort((a, b) => a.tokens - b.tokens);
   const json = new TextEncoder().encode(JSON.stringify({
-    model: plan.model, ...description, ...weights, entries, block: plan.block, context: limit('blocks') * plan.block, plan: { offset: at, bytes: text.length },
+    model: plan.model, ...description, tokenizer, ...weights, entries, block: plan.block, context: limit('blocks') * plan.block, plan: { offset: planAt, bytes: text.length },
   }));
   const trailer = new DataView(new ArrayBuffer(32));
-  const end = at + text.length + json.length;
+  const end = planAt + text.length + json.length;
   new TextEncoder().encodeInto('FIRNPRG1', new Uint8Array(trailer.buffer));
   [end - json.length, json.length, end + 32].forEach((value, i) => trailer.setBigUint64(8 + 8 * i, BigInt(value), true));
-  await file.write(text, at);
-  await file.write(json, at + text.length);
+  await file.write(tables, at);
+  await file.write(text, planAt);
+  await file.write(json, planAt + text.length);
   await file.write(new Uint8Array(trailer.buffer), end);
   return end + 32;
+}
+
+/** `at`: where the tables will be, a multiple of a page. */
+function describeTokenizer(tokenizer: ProgramDescription['tokenizer'], at: number): { tables: Uint8Array; json: object } {
+  if (tokenizer === 'bytes') return { tables: new Uint8Array(), json: { kind: 'bytes', why: '' } };
+  if ('why' in tokenizer) return { tables: new Uint8Array(), json: { kind: '', why: tokenizer.why } };
+  const { tables, description } = packPieces(tokenizer);
+  const { pattern, specials, prefix, suffix, whole } = tokenizer;
+  return { tables, json: { kind: 'pieces', why: '', tables: { offset: at, bytes: tables.length }, ...description, pattern, specials, prefix, suffix, whole } };
 }
 
 /** The buffers of weights, written to a file instead of a device. */

@@ -97,6 +97,13 @@ void map_weights(Program& p, const Json& j, const File& own, const std::string& 
   }
 }
 
+void map_tokenizer(Program& p, const Json& j, const File& file, const std::string& path) {
+  const int64_t offset = j.at("tables").at("offset").integer(), bytes = j.at("tables").at("bytes").integer();
+  if (offset < 0 || bytes < 0 || offset > file.size - bytes) throw UserError("X03", path + " is damaged: its tokenizer lies outside the file", rebuild);
+  p.tokenizer_tables = Mapping(file.descriptor, offset, bytes, path);
+  p.tokenizer_description = j;
+}
+
 }  // namespace
 
 Mapping::Mapping(int file, int64_t offset, int64_t length, const std::string& path) : bytes((size_t)length) {
@@ -107,6 +114,11 @@ Mapping::Mapping(int file, int64_t offset, int64_t length, const std::string& pa
 }
 Mapping::~Mapping() { if (data) munmap(data, bytes); }
 Mapping::Mapping(Mapping&& other) noexcept : data(other.data), bytes(other.bytes) { other.data = nullptr; }
+Mapping& Mapping::operator=(Mapping&& other) noexcept {
+  std::swap(data, other.data);
+  std::swap(bytes, other.bytes);
+  return *this;
+}
 
 Program open_program(const std::string& path) {
   const File file(path);
@@ -119,6 +131,7 @@ Program open_program(const std::string& path) {
     Program p = describe(j);
     p.plan = file.text(j.at("plan").at("bytes").integer(), j.at("plan").at("offset").integer());
     map_weights(p, j, file, path);
+    if (p.tokenizer == "pieces") map_tokenizer(p, j.at("tokenizer"), file, path);
     return p;
   } catch (const UserError&) {
     throw;

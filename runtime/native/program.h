@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "firn.h"
+#include "json.h"
 
 namespace firn {
 
@@ -20,9 +21,11 @@ struct UserError : std::runtime_error {
 // Bytes of a file, mapped read-only: pages are read when they are first used, and shared between processes.
 class Mapping {
  public:
+  Mapping() = default;
   Mapping(int file, int64_t offset, int64_t bytes, const std::string& path);
   ~Mapping();
   Mapping(Mapping&& other) noexcept;
+  Mapping& operator=(Mapping&& other) noexcept;
   Mapping(const Mapping&) = delete;
 
   uint8_t* data = nullptr;
@@ -41,7 +44,9 @@ struct Program {
   std::vector<Entry> entries;      // in ascending order of `tokens`
   std::vector<int64_t> stop;
   int64_t vocabulary = 0, block = 0, context = 0;
-  std::string tokenizer, without_tokenizer;  // "bytes" or empty; then why
+  std::string tokenizer, without_tokenizer;  // "bytes", "pieces", or empty; then why
+  Json tokenizer_description;                // for "pieces"
+  Mapping tokenizer_tables;
   std::vector<std::pair<std::string, Mapping>> weights;  // by buffer
 };
 

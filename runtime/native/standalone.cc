@@ -8,12 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "generator.h"
 #include "json.h"
 #include "program.h"
 #include "text.h"
+#include "words.h"
 
 // Written at build time: the kernels of the plan.
 extern "C" const firn_kernel firn_kernels[];
@@ -27,7 +29,7 @@ struct UsageError : std::runtime_error { using std::runtime_error::runtime_error
 
 struct Options {
   std::string tokens, prompt;
-  bool has_prompt = false, help = false;
+  bool has_prompt = false, help = false, specials = true, encode = false;
   int64_t max_tokens = 64;
   int threads = (int)std::thread::hardware_concurrency();
   Sampling sampling;
@@ -70,6 +72,8 @@ Options parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::string flag = argv[i];
     if (flag == "--help" || flag == "-h") { o.help = true; return o; }
+    if (flag == "--no-specials") { o.specials = false; continue; }
+    if (flag == "--encode") { o.encode = true; continue; }
     const size_t equals = flag.find('=');
     if (equals != std::string::npos && flag.rfind("--", 0) == 0) take(o, flag.substr(0, equals), argv[i] + equals + 1);
     else if (flag.rfind("--", 0) != 0) throw UsageError("unexpected '" + flag + "'");
@@ -85,7 +89,9 @@ void print_help(const Program& p, const char* name) {
   printf("%s, built by firn: %lld ids, context %lld, for processors with %s\n\n", p.model.c_str(), (long long)p.vocabulary, (long long)p.context, p.processor.c_str());
   printf("Usage: %s --tokens IDS.json | --prompt TEXT [options]\n\n", name);
   printf("  --tokens <ids.json>  token ids to continue: an array of ids, or an array of such arrays\n");
-  printf("  --prompt <text>      text to continue%s%s\n", p.tokenizer == "bytes" ? ", as bytes" : " (not in this program: ", p.tokenizer.empty() ? (p.without_tokenizer + ")").c_str() : "");
+  printf("  --prompt <text>      text to continue%s\n", p.tokenizer == "bytes" ? ", as bytes" : p.tokenizer.empty() ? (" (not in this program: " + p.without_tokenizer + ")").c_str() : "");
+  if (!p.tokenizer.empty()) printf("  --encode             print the prompt's ids and stop\n");
+  if (p.tokenizer == "pieces") printf("  --no-specials        take text that spells a special token as plain text\n");
   printf("  --max-tokens <n>     how many tokens to add at most (default: 64)\n");
   printf("  --temperature <t>    0 takes the likeliest token (default: 0)\n");
   printf("  --top-k <k>          draw from the k likeliest tokens; 0 from all (default: 0)\n");
@@ -122,13 +128,38 @@ std::vector<std::vector<int32_t>> read_prompts(const std::string& path, int64_t 
   return out;
 }
 
-std::vector<std::vector<int32_t>> prompts_of(const Options& o, const Program& p) {
-  if (!o.has_prompt) return read_prompts(o.tokens, p.vocabulary);
-  if (p.tokenizer.empty()) throw UserError("X07", "this program takes no text: " + p.without_tokenizer, "give token ids instead (--tokens IDS.json)");
-  std::vector<int32_t> ids;
-  for (const char c : o.prompt) ids.push_back((uint8_t)c);
-  return {ids};
-}
+// Text of one kind or another; `words` is null for bytes.
+class Text {
+ public:
+  Text(const Program& p) {
+    if (p.tokenizer.empty()) throw UserError("X07", "this program takes no text: " + p.without_tokenizer, "give token ids instead (--tokens IDS.json)");
+    if (p.tokenizer == "pieces") words_ = std::make_unique<Words>(p.tokenizer_description, p.tokenizer_tables.data, p.tokenizer_tables.bytes);
+  }
+
+  std::vector<int32_t> encode(const std::string& text, bool specials) const {
+    if (words_) return words_->encode(text, specials);
+    std::vector<int32_t> ids;
+    for (const char c : text) ids.push_back((uint8_t)c);
+    return ids;
+  }
+
+  std::string push(int32_t id) {
+    bool special = false;
+    const char byte = (char)id;
+    const std::string_view bytes = words_ ? words_->bytes(id, special) : id < 256 ? std::string_view(&byte, 1) : std::string_view();
+    if (special) return stream_.end() + std::string(bytes);
+    if (bytes.empty()) return stream_.end() + "<" + std::to_string(id) + ">";
+    std::string out;
+    for (const char b : bytes) out += stream_.push((uint8_t)b);
+    return out;
+  }
+
+  std::string end() { return stream_.end(); }
+
+ private:
+  std::unique_ptr<Words> words_;
+  Utf8Stream stream_;
+};
 
 void put(const std::string& text) {
   if (text.empty()) return;
@@ -147,15 +178,20 @@ void report(const Generation& g) {
 }
 
 void continue_prompts(const Options& o, const Program& p) {
-  const std::vector<std::vector<int32_t>> prompts = prompts_of(o, p);
+  std::unique_ptr<Text> text;
+  if (o.has_prompt) text = std::make_unique<Text>(p);
+  const std::vector<std::vector<int32_t>> prompts = text ? std::vector<std::vector<int32_t>>{text->encode(o.prompt, o.specials)} : read_prompts(o.tokens, p.vocabulary);
+  if (o.encode) {
+    for (const int32_t id : prompts[0]) put(std::to_string(id) + " ");
+    put("\n");
+    return;
+  }
   Generator generator(p, firn_kernels, firn_kernel_count, o.threads);
   for (const std::vector<int32_t>& prompt : prompts) {
-    Utf8Stream text;
     const Generation g = generator.run(prompt, o.max_tokens, o.sampling, aborted, [&](int32_t id) {
-      if (!o.has_prompt) put(std::to_string(id) + " ");
-      else put(id < 256 ? text.push((uint8_t)id) : text.end() + "<" + std::to_string(id) + ">");
+      put(text ? text->push(id) : std::to_string(id) + " ");
     });
-    put(text.end() + "\n");
+    put((text ? text->end() : std::string()) + "\n");
     report(g);
     if (aborted) return;
   }

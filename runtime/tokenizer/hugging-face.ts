@@ -1,10 +1,8 @@
 /** `tokenizer.json`, through the library that its format belongs to. */
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { ByteStream, type TokenDecoder, type Tokenizer } from './tokenizer.js';
+import { byteLevel, isByteLevel, piecesOf, type Definition } from './byte-level.js';
 import { TokenizerError } from './tokenizer-error.js';
-
-interface Part { readonly type?: string; readonly decoders?: readonly Part[] }
-interface Definition { readonly model?: { readonly type?: string }; readonly decoder?: Part | null; readonly added_tokens?: readonly { readonly id: number; readonly content: string; readonly special: boolean }[] }
 
 /** `config`: text of tokenizer_config.json, if there is one. Throws TokenizerError. */
 export function huggingFaceTokenizer(file: string, text: string, config: string | undefined): Tokenizer {
@@ -19,6 +17,7 @@ export function huggingFaceTokenizer(file: string, text: string, config: string 
   return {
     name: 'tokenizer.json', size: Math.max(-1, ...recognising.get_vocab(true).values()) + 1,
     encode: (input, specials) => [...(specials ? recognising : withoutSpecials()).encode(input, { add_special_tokens: specials }).ids],
+    pieces: () => piecesOf(definition, recognising),
     decoder: () => (isByteLevel(definition.decoder) ? new ByteStream(bytesOf) : new WindowDecoder(recognising)),
   };
 }
@@ -39,25 +38,6 @@ function construct(file: string, definition: Definition, settings: object): Libr
   } catch (error) {
     throw new TokenizerError('T03', file, `cannot be used: ${(error as Error).message}`, 'give token ids instead (--tokens IDS.json)');
   }
-}
-
-function isByteLevel(decoder: Part | null | undefined): boolean {
-  return decoder?.type === 'ByteLevel' || (decoder?.type === 'Sequence' && (decoder.decoders ?? []).length === 1 && isByteLevel(decoder.decoders![0]));
-}
-
-let byteOf: ReadonlyMap<string, number> | undefined;
-
-/** Bytes as byte-level vocabularies spell them: printable Latin-1 characters are themselves, the others U+0100 on. */
-function byteLevel(token: string | undefined): Uint8Array | undefined {
-  byteOf ??= new Map(Array.from({ length: 256 }, (_, byte) => byte).sort((a, b) => Number(!printable(a)) - Number(!printable(b)) || a - b)
-    .map((byte, i, all) => [String.fromCharCode(printable(byte) ? byte : 256 + i - all.filter(printable).length), byte]));
-  if (token === undefined) return undefined;
-  const bytes = Array.from(token, (c) => byteOf!.get(c));
-  return bytes.includes(undefined) ? undefined : Uint8Array.from(bytes as number[]);
-}
-
-function printable(byte: number): boolean {
-  return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
 }
 
 /**

@@ -4,6 +4,7 @@
  * ids after the ranks for special tokens; `tokenizer_config.json` names some of them.
  */
 import { mergePairs, type Ranks } from './merge-pairs.js';
+import { readPattern } from './split-pattern.js';
 import { ByteStream, splitSpecials, type Tokenizer } from './tokenizer.js';
 import { TokenizerError } from './tokenizer-error.js';
 
@@ -14,11 +15,13 @@ const longest = { text: 400_000, run: 25_000 };
 /** Letters of a class, Han excluded: Han characters are words of their own. */
 const letters = (classes: string): string => `[[${classes}]&&[^\\p{Script=Han}]]`;
 const lower = letters('\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}'), upper = letters('\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}');
+// JavaScript's \s has U+FEFF and lacks U+0085.
+const space = '\\p{White_Space}';
 // Contractions in any case; a long s folds to s.
 const contraction = "(?:'(?:[sS\\u017f]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD]))?";
 const pattern = [
   '\\p{Script=Han}+', `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${contraction}`, `[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${contraction}`,
-  '\\p{N}{1,3}', ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*', '\\s*[\\r\\n]+', '\\s+(?!\\S)', '\\s+',
+  '\\p{N}{1,3}', ` ?[^${space}\\p{L}\\p{N}]+[\\r\\n]*`, `${space}*[\\r\\n]+`, `${space}+(?!\\P{White_Space})`, `${space}+`,
 ].join('|');
 
 /** `config`: text of tokenizer_config.json, if there is one. Throws TokenizerError. */
@@ -43,7 +46,11 @@ export function tiktokenTokenizer(file: string, model: string, config: string | 
       }
       return out;
     },
-    decoder: () => new ByteStream((id) => nameOf.get(id) ?? (bytesOf[id] === undefined ? `<${id}>` : Uint8Array.from(bytesOf[id], (c) => c.charCodeAt(0)))),
+    pieces: () => ({
+      tokens: Array.from(bytesOf, latin1), specials: [...specials].map(([text, id]) => ({ text, id, special: true })), prefix: [], suffix: [],
+      pattern: readPattern(pattern), merges: undefined, whole: true,
+    }),
+    decoder: () => new ByteStream((id) => nameOf.get(id) ?? (bytesOf[id] === undefined ? `<${id}>` : latin1(bytesOf[id]))),
   };
 }
 
@@ -74,6 +81,10 @@ function specialNames(file: string, config: string | undefined): Map<number, str
     if (error instanceof TokenizerError) throw error;
     throw new TokenizerError('T02', path, `is not what it should be: ${(error as Error).message}`, 'download the file again');
   }
+}
+
+function latin1(bytes: string): Uint8Array {
+  return Uint8Array.from(bytes, (c) => c.charCodeAt(0));
 }
 
 /** One character per byte of UTF-8. */

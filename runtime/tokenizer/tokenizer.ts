@@ -1,4 +1,6 @@
 /** Text to ids and back. */
+import type { WordPieces } from './word-pieces.js';
+
 export interface Tokenizer {
   /** What it was read from, for people: 'tokenizer.json', 'tiktoken.model', 'bytes'. */
   readonly name: string;
@@ -7,6 +9,8 @@ export interface Tokenizer {
   /** `specials`: whether text that spells a special token (`<|im_end|>`) is that token; text of strangers must not be. */
   encode(text: string, specials: boolean): number[];
   decoder(): TokenDecoder;
+  /** The tokenizer as data for programs without JavaScript, or why it cannot be that; absent for bytes. */
+  pieces?(): WordPieces | string;
 }
 
 /** Turns ids into text as they come. A character appears when its last byte has come, never in parts. */

@@ -16,7 +16,10 @@ std::string Utf8Stream::push(uint8_t byte) {
     held_.assign(1, (char)byte);
     return {};
   }
-  if (byte < low_ || byte > high_) return end() + push(byte);
+  if (byte < low_ || byte > high_) {
+    std::string out = end();
+    return out += push(byte);
+  }
   low_ = 0x80;
   high_ = 0xbf;
   held_ += (char)byte;

@@ -17,13 +17,13 @@ import { families, openFamily, relativeError, type Family } from './families.js'
 
 describe.skipIf(!families.includes('k2-tiny')).each(['reference', 'cpu'] as const)('pinned expert choices on %s', (target) => {
   let family: Family;
-  let device: Device;
+  let device: Device | undefined;
   beforeAll(async () => {
     family = await openFamily('k2-tiny');
     device = await openDevice(target);
-  });
+  }, 120_000);
   afterAll(async () => {
-    await device.close();
+    await device?.close();
     await family.close();
   });
 
@@ -33,7 +33,7 @@ describe.skipIf(!families.includes('k2-tiny')).each(['reference', 'cpu'] as cons
     const checkpoint = await openCheckpoint(family.folder);
     const compiled = compile({ entry: { path: 'k2.firn', text }, load: nodeLoader, target, stored: storedIn(checkpoint), context: 128, maxTokens: 128, outputs: 128, ...extra });
     expect(compiled.diagnostics).toEqual([]);
-    const model = await load(compiled.bundle!, device, { weights: { checkpoint, sources: compiled.sources! } });
+    const model = await load(compiled.bundle!, device!, { weights: { checkpoint, sources: compiled.sources! } });
     await checkpoint.close();
     return { model, compiled };
   }

@@ -2,9 +2,10 @@ import { chooseLevel, levelNamed, type Level } from '../backends/cpu/levels.js';
 import { linkProgram } from '../backends/cpu/link-program.js';
 import { type Checkpoint, compile, openCheckpoint, storedIn } from '../index.js';
 import { fillWeights } from '../runtime/load-model.js';
+import { checkWeights } from '../runtime/load-weights.js';
 import { type ProgramDescription, writeProgram } from '../runtime/program-file.js';
-import { checkVocabulary, loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
-import type { Tokenizer } from '../runtime/tokenizer/tokenizer.js';
+import { loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
+import { checkVocabulary, type Tokenizer } from '../runtime/tokenizer/tokenizer.js';
 import { type BuildOptions, processors } from './build.js';
 import { UsageError } from './failure.js';
 import { requireWeightMap } from './prepare.js';
@@ -39,7 +40,10 @@ function compileFor(spec: string, checkpoint: Checkpoint | undefined, options: B
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   });
   report(compiled.diagnostics, [...compiled.files.values()]);
-  if (checkpoint !== undefined) requireWeightMap(compiled);
+  if (checkpoint !== undefined) {
+    requireWeightMap(compiled);
+    checkWeights(compiled.bundle!.plan, compiled.sources!, checkpoint);
+  }
   return compiled;
 }
 

@@ -1,7 +1,7 @@
 import { type Generation, generate } from '../runtime/generate.js';
 import { generateBatch } from '../runtime/generate-batch.js';
-import { checkVocabulary, loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
-import type { Tokenizer } from '../runtime/tokenizer/tokenizer.js';
+import { loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
+import { checkVocabulary, type Tokenizer } from '../runtime/tokenizer/tokenizer.js';
 import { UsageError } from './failure.js';
 import { type Prepared, prepare } from './prepare.js';
 import type { RunOptions } from './run.js';

@@ -4,7 +4,7 @@ import type { Bundle, Plan, WeightSources } from '../compiler/ir/plan.js';
 import type { BlockPolicy } from './block-pool.js';
 import type { Checkpoint } from './checkpoint.js';
 import { initWeights } from './init-weights.js';
-import { loadWeights, type LoadProgress } from './load-weights.js';
+import { checkWeights, loadWeights, type LoadProgress } from './load-weights.js';
 import { Session } from './session.js';
 
 export interface LoadOptions {
@@ -28,9 +28,12 @@ export async function fillWeights(executable: Executable, plan: Plan, weights: L
 
 /** Allocates a bundle's buffers on `device` and fills its weights. */
 export async function load(bundle: Bundle, device: Device, options: LoadOptions): Promise<LoadedModel> {
+  const { weights } = options;
+  // Compiling kernels can take a while: a checkpoint that does not fit is reported before.
+  if ('checkpoint' in weights) checkWeights(bundle.plan, weights.sources, weights.checkpoint);
   const executable = await device.load(bundle);
   try {
-    await fillWeights(executable, bundle.plan, options.weights, options.onProgress);
+    await fillWeights(executable, bundle.plan, weights, options.onProgress);
   } catch (error) {
     await executable.close();
     throw error;

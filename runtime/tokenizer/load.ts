@@ -1,7 +1,6 @@
 /** The tokenizer and the stop tokens that belong to a checkpoint: what is beside its weights. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { InputError } from '../input-error.js';
 import { byteTokenizer } from './byte-tokenizer.js';
 import { huggingFaceTokenizer } from './hugging-face.js';
 import { tiktokenTokenizer } from './tiktoken.js';
@@ -14,13 +13,6 @@ import { TokenizerError } from './tokenizer-error.js';
  */
 export async function loadTokenizer(path: string | undefined): Promise<Tokenizer> {
   return (path === undefined ? undefined : await readTokenizer(await folderOf(path))) ?? byteTokenizer();
-}
-
-/** Throws InputError R07 unless all ids of the tokenizer are among the `vocabulary` ids of the model. */
-export function checkVocabulary(tokenizer: Tokenizer, vocabulary: number): void {
-  if (tokenizer.size <= vocabulary) return;
-  if (tokenizer.name === 'bytes') throw new InputError('R07', `a vocabulary of ${vocabulary} ids cannot hold the 256 bytes of text`, 'give token ids instead (--tokens IDS.json)');
-  throw new InputError('R07', `${tokenizer.name} has ids up to ${tokenizer.size - 1}, the model has ${vocabulary}`, 'use the tokenizer that belongs to this model');
 }
 
 async function readTokenizer(folder: string): Promise<Tokenizer | undefined> {

@@ -1,4 +1,5 @@
 /** Text to ids and back. */
+import { InputError } from '../input-error.js';
 import type { WordPieces } from './word-pieces.js';
 
 export interface Tokenizer {
@@ -11,6 +12,13 @@ export interface Tokenizer {
   decoder(): TokenDecoder;
   /** The tokenizer as data for programs without JavaScript, or why it cannot be that; absent for bytes. */
   pieces?(): WordPieces | string;
+}
+
+/** Throws InputError R07 unless all ids of the tokenizer are among the `vocabulary` ids of the model. */
+export function checkVocabulary(tokenizer: Tokenizer, vocabulary: number): void {
+  if (tokenizer.size <= vocabulary) return;
+  if (tokenizer.name === 'bytes') throw new InputError('R07', `a vocabulary of ${vocabulary} ids cannot hold the 256 bytes of text`, 'give token ids instead (--tokens IDS.json)');
+  throw new InputError('R07', `${tokenizer.name} has ids up to ${tokenizer.size - 1}, the model has ${vocabulary}`, 'use the tokenizer that belongs to this model');
 }
 
 /** Turns ids into text as they come. A character appears when its last byte has come, never in parts. */

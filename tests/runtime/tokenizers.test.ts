@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkVocabulary, loadTokenizer, stopTokens } from '../../runtime/tokenizer/load.js';
+import { loadTokenizer, stopTokens } from '../../runtime/tokenizer/load.js';
 import { mergePairs, type Ranks } from '../../runtime/tokenizer/merge-pairs.js';
 import { tiktokenTokenizer } from '../../runtime/tokenizer/tiktoken.js';
-import type { Tokenizer } from '../../runtime/tokenizer/tokenizer.js';
+import { checkVocabulary, type Tokenizer } from '../../runtime/tokenizer/tokenizer.js';
 import { goldenFolder } from '../golden/families.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'firn-tokenizers-'));

@@ -28,7 +28,7 @@ interface Site { readonly top: Top; readonly repeat: Extract<Node, { op: 'repeat
 /** Raised for a tap whose value is not the result of a `top`: the caller asked for what cannot be. */
 export class PinError extends Error {
   readonly code = 'C32';
-  readonly fix = 'pin the ids of a choice, such as the taps `router.*`';
+  readonly fix = 'pin taps that are results of `top`, such as the chosen experts';
 
   constructor(tap: string) {
     super(`the tap '${tap}' does not hold ids that the model chooses, so they cannot be forced`);

@@ -30,7 +30,7 @@ describe.skipIf(compiler === undefined)('firn build', { timeout: 300_000 }, () =
     expect(firn('build', spec, '--init', '3', '-o', file)).toMatchObject({ status: 0, stdout: expect.stringContaining('wrote:') });
   }, 300_000);
 
-  it.each([[], ['--temperature', '1.2', '--seed', '9'], ['--temperature', '1.5', '--seed', '4', '--top-k', '40', '--top-p', '0.8']])('%s: tokens and text are those of firn run', (...extra) => {
+  it.each([[[]], [['--temperature', '1.2', '--seed', '9']], [['--temperature', '1.5', '--seed', '4', '--top-k', '40', '--top-p', '0.8']]])('with %j: tokens and text are those of firn run', (extra) => {
     const run = (...args: string[]): string => firn('run', spec, '--init', '3', '--device', 'cpu', '--max-tokens', '20', ...args, ...extra).stdout;
     const own = (...args: string[]): string => {
       const result = program(file, '--max-tokens', '20', ...args, ...extra);

@@ -45,7 +45,8 @@ describe.each(Object.keys(runs) as Runnable[])('decoding on %s', (name) => {
       const before = memory();
       await decode(runs[name]);
       const after = memory();
-      expect((after.heap - before.heap) / runs[name], 'bytes of heap per step').toBeLessThan(40);
+      // 64 KiB for what the engine keeps of its own (compiled code), whatever the number of steps.
+      expect(after.heap - before.heap, 'bytes of heap').toBeLessThan(65_536 + 16 * runs[name]);
       // The allocator keeps what was freed: a few pages of noise, not a share of every step.
       expect((after.resident - before.resident) / 2 ** 20, 'MiB of the process').toBeLessThan(4);
     } finally {

@@ -113,7 +113,6 @@ const library: Readonly<Record<string, { readonly calls?: readonly string[]; rea
   }
   return c.x;
 }` },
-  ordinal: { text: 'fn ordinal(x: f32) -> i32 { let b = bitcast<i32>(x); return select(b ^ ((b >> 31u) & 0x7fffffff), 0, x == 0.0f); }' },
   round_bf16: { text: 'fn round_bf16(x: f32) -> f32 { let b = bitcast<u32>(x); return bitcast<f32>((b + 0x7fffu + ((b >> 16u) & 1u)) & 0xffff0000u); }' },
   /** To the nearest f16, ties to even; beyond 65504 the largest finite value. */
   round_f16: { text: `fn round_f16(x: f32) -> f32 {
@@ -175,7 +174,7 @@ export function callText(fn: ScalarFunction, args: readonly string[], operands: 
     case 'not': return `(!${a})`;
     case 'select': return `select(${c}, ${b}, ${a})`;
     case 'hash': return `philox(u32(${a}), u32(${b}))`;
-    case 'ordinal': return `ordinal(${a})`;
+    case 'order': return `select(bitcast<i32>(${a}), -(bitcast<i32>(${a}) & 0x7fffffff), bitcast<i32>(${a}) < 0)`;
     case 'uniform': return `((f32(${a} >> 8u) + 0.5f) * 5.9604644775390625e-8f)`;
   }
 }

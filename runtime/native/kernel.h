@@ -194,10 +194,10 @@ FIRN_INLINE uint32_t philox(uint32_t seed, uint32_t counter) {
   }
   return c0;
 }
-// An integer in the order of the floats; both zeros give 0.
-FIRN_INLINE int32_t ordinal_(float x) {
-  const int32_t b = bits<int32_t>(x);
-  return x == 0.0f ? 0 : b ^ ((b >> 31) & 0x7fffffff);
+FIRN_INLINE int32_t order_(float x) {
+  int32_t bits;
+  __builtin_memcpy(&bits, &x, 4);
+  return bits < 0 ? -(bits & 0x7fffffff) : bits;
 }
 FIRN_INLINE float uniform_(uint32_t x) { return ((float)(int32_t)(x >> 8) + 0.5f) * 5.9604644775390625e-8f; }
 

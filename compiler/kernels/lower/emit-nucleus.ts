@@ -54,7 +54,7 @@ function walkOver(w: Walk, initial: number, dtype: 'f32' | 'i32', next: (stretch
   const [out] = b.loop(w.axis, 0, w.end, w.step, [b.full(initial, w.shape, dtype)], (at, [carried]) => w.l.scoped(() => {
     const values = w.values(at);
     const places = b.iota(w.axis, w.step, at);
-    return [next({ values, ordinals: b.apply('ordinal', values), places, inside: b.less(places, w.size) }, carried)];
+    return [next({ values, ordinals: b.apply('order', values), places, inside: b.less(places, w.size) }, carried)];
   }));
   return out;
 }

@@ -22,13 +22,12 @@ struct Failure : std::runtime_error {
   std::string fix;
 };
 
-// Zeroed pages, or memory of the caller's; 64-byte alignment follows from the page's. What is reserved for a long
-// context is not taken before it is used.
+// Zeroed pages, or memory of the caller's; 64-byte alignment follows from the page's.
 class Memory {
  public:
   explicit Memory(void* given) : data((uint8_t*)given), bytes_(0) {}
   explicit Memory(int64_t bytes) : bytes_(bytes > 0 ? (size_t)bytes : 1) {
-    void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) throw Failure("D34", "cannot allocate " + std::to_string(bytes) + " bytes", "free memory, or compile for smaller dims");
     data = (uint8_t*)p;
   }

@@ -136,7 +136,7 @@ std::string_view Words::token(int64_t id) const {
 
 int64_t Words::find(std::string_view bytes) const {
   const uint32_t* at = std::lower_bound(sorted_, sorted_ + sorted_count_, bytes, [&](uint32_t id, std::string_view b) { return token(id) < b; });
-  return at < sorted_ + sorted_count_ && token(*at) == bytes ? *at : -1;
+  return at < sorted_ + sorted_count_ && token(*at) == bytes ? (int64_t)*at : -1;
 }
 
 std::pair<int64_t, int32_t> Words::pair(int32_t left, int32_t right) const {

@@ -1,7 +1,7 @@
 /** From a spec and weights to a model that runs: what `run` and `logits` have in common. */
 import type { Device } from '../backends/device.js';
+import type { Plan } from '../compiler/ir/plan.js';
 import { type Checkpoint, compile, load, openCheckpoint, storedIn, type LoadedModel } from '../index.js';
-import { checkPrompt } from '../runtime/limits.js';
 import { chooseDevice } from './devices.js';
 import { CommandError } from './failure.js';
 import type { DeviceName } from './options.js';
@@ -18,11 +18,15 @@ export interface PrepareOptions {
   readonly context?: number;
   readonly longest: number;
   readonly maxTokens: number;
-  /** What will be run: checked against the plan before weights are loaded. */
-  readonly prompts: readonly (readonly number[])[];
+  /** Whether the plan takes what will be run: asked before weights are loaded. Throws if not. */
+  readonly check: (plan: Plan) => void;
   /** Rows of logits of one run at most. */
   readonly outputs?: number;
   readonly taps?: readonly string[];
+  /** Public names of taps whose ids are inputs. */
+  readonly pins?: readonly string[];
+  /** Sequences at a time. */
+  readonly sequences?: number;
 }
 type Compiled = ReturnType<typeof compile>;
 export interface Prepared { readonly model: LoadedModel; readonly compiled: Compiled; readonly device: Device; close(): Promise<void> }
@@ -35,7 +39,7 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
     note(`device: ${device.name} (${device.description}), ${why}`);
     try {
       const compiled = compileFor(device, entry, checkpoint, options);
-      for (const prompt of options.prompts) checkPrompt(compiled.bundle!.plan, prompt);
+      options.check(compiled.bundle!.plan);
       const model = await fill(compiled, device, checkpoint, options.init ?? 0);
       return { model, compiled, device, close: async () => { await model.close(); await device.close(); } };
     } catch (error) {
@@ -51,8 +55,8 @@ function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoi
   const compiled = compile({
     entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, longest: options.longest, maxTokens: options.maxTokens,
     ...(options.context === undefined ? {} : { context: options.context }),
-    ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
-    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
+    ...(options.outputs === undefined ? {} : { outputs: options.outputs }), ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
+    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }), ...(options.pins === undefined ? {} : { pins: options.pins }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   });
   report(compiled.diagnostics, [...compiled.files.values()]);
@@ -60,9 +64,7 @@ function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoi
 }
 
 async function fill(compiled: Compiled, device: Device, checkpoint: Checkpoint | undefined, seed: number): Promise<LoadedModel> {
-  if (checkpoint !== undefined && compiled.sources === undefined) {
-    throw new CommandError('C11', 'the spec has no weights section, so nothing says which tensor of the checkpoint is which parameter', 'add a `weights { ... }` section, or run with --init SEED');
-  }
+  if (checkpoint !== undefined) requireWeightMap(compiled);
   note(`preparing ${compiled.bundle!.plan.kernels.length} kernels for ${device.name}`);
   const line = new ProgressLine();
   const verb = checkpoint === undefined ? 'making random weights' : 'loading weights';
@@ -74,4 +76,10 @@ async function fill(compiled: Compiled, device: Device, checkpoint: Checkpoint |
   } finally {
     line.end();
   }
+}
+
+/** Throws C11 for a spec without a weights section. */
+export function requireWeightMap(compiled: Compiled): void {
+  if (compiled.sources !== undefined) return;
+  throw new CommandError('C11', 'the spec has no weights section, so nothing says which tensor of the checkpoint is which parameter', 'add a `weights { ... }` section, or use random weights (--init SEED)');
 }

@@ -1,14 +1,27 @@
 import type { HostArray } from '../backends/device.js';
+import { openCheckpoint } from '../index.js';
+import type { Checkpoint } from '../runtime/checkpoint.js';
 import { AtomicFile } from '../runtime/atomic-file.js';
+import { checkPrompt } from '../runtime/limits.js';
 import { runPrompt } from '../runtime/run-prompt.js';
 import { SafetensorsWriter, type TensorToWrite } from '../runtime/safetensors-writer.js';
 import { splitTap, type Tap, tapsOf } from '../runtime/taps.js';
 import type { LogitsOptions } from './logits.js';
+import { pinnedInputs, pinnedNames } from './pinned-ids.js';
 import { type Prepared, prepare } from './prepare.js';
 import { note, ProgressLine } from './terminal.js';
 import { readPrompts } from './tokens.js';
 
 export async function writeLogits(spec: string, options: LogitsOptions): Promise<void> {
+  const pins = options.pinRouting === undefined ? undefined : await openCheckpoint(options.pinRouting);
+  try {
+    await writeWith(spec, options, pins);
+  } finally {
+    await pins?.close();
+  }
+}
+
+async function writeWith(spec: string, options: LogitsOptions, pins: Checkpoint | undefined): Promise<void> {
   const prompts = readPrompts(options.tokens);
   const longest = prompts.reduce((most, p) => Math.max(most, p.length), 0);
   const chunk = Math.min(options.chunk ?? 512, longest);
@@ -16,12 +29,17 @@ export async function writeLogits(spec: string, options: LogitsOptions): Promise
   // Where nothing can be written is known before anything is computed.
   const file = await AtomicFile.create(options.output);
   try {
-    const prepared = await prepare(spec, { ...options, ...(wanted === undefined ? {} : { taps: wanted }), prompts, longest, maxTokens: chunk, outputs: chunk });
+    const prepared = await prepare(spec, {
+      ...options, ...(wanted === undefined ? {} : { taps: wanted }), check: (plan) => prompts.forEach((prompt) => checkPrompt(plan, prompt)), longest, maxTokens: chunk, outputs: chunk, ...(pins === undefined ? {} : { pins: pinnedNames(pins) }),
+    });
     try {
       const taps = tapsOf(prepared.compiled.bundle!.plan, prepared.compiled.module!.taps);
       noteMissing(wanted ?? [], taps);
       const writer = await SafetensorsWriter.start(file, prompts.flatMap((prompt, i) => tensorsOf(prompt.length, i, prepared, taps)));
-      for (const [i, prompt] of prompts.entries()) await writePrompt(prompt, `${i}`, prepared, taps, writer, chunk);
+      for (const [i, prompt] of prompts.entries()) {
+        const inputs = pins === undefined ? {} : await pinnedInputs(pins, prepared.compiled.pinned!, i, prompt.length);
+        await writePrompt(prompt, `${i}`, prepared, { taps, writer, chunk, inputs });
+      }
       await writer.commit();
     } finally {
       await prepared.close();
@@ -30,7 +48,7 @@ export async function writeLogits(spec: string, options: LogitsOptions): Promise
     await file.discard();
     throw error;
   }
-  note(`wrote ${options.output}: ${prompts.length} prompts, ${prompts.reduce((n, p) => n + p.length, 0)} positions`);
+  note(`wrote ${options.output}: ${prompts.length} prompts, ${prompts.reduce((n, p) => n + p.length, 0)} positions${pins === undefined ? '' : ', chosen ids pinned'}`);
 }
 
 /** Names that are the same for every model; a model without experts has no router to tap. */
@@ -50,9 +68,11 @@ function tensorsOf(tokens: number, prompt: number, { model }: Prepared, taps: re
   ];
 }
 
-async function writePrompt(prompt: readonly number[], index: string, { model: { session } }: Prepared, taps: readonly Tap[], writer: SafetensorsWriter, chunk: number): Promise<void> {
+interface Writing { readonly taps: readonly Tap[]; readonly writer: SafetensorsWriter; readonly chunk: number; readonly inputs: Readonly<Record<string, Int32Array>> }
+
+async function writePrompt(prompt: readonly number[], index: string, { model: { session } }: Prepared, { taps, writer, chunk, inputs }: Writing): Promise<void> {
   const line = new ProgressLine();
-  for await (const { start, tokens, outputs } of runPrompt(session, prompt, ['logits', ...taps.map((t) => t.output)], chunk)) {
+  for await (const { start, tokens, outputs } of runPrompt(session, prompt, ['logits', ...taps.map((t) => t.output)], { chunk, inputs })) {
     await writer.write(`logits.${index}`, bytesOf(outputs.logits), start * session.vocabulary * 4);
     for (const tap of taps) {
       for (const { name, data } of splitTap(tap, outputs[tap.output], tokens)) {

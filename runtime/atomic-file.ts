@@ -22,14 +22,17 @@ function track(path: string): void {
 export class AtomicFile {
   private constructor(readonly path: string, private readonly target: string, private readonly temporary: string, private readonly handle: FileHandle) {}
 
-  /** Replaces what `path` names (a link's target, with the permissions it has), or makes it. Throws CheckpointError F30. */
-  static async create(path: string): Promise<AtomicFile> {
+  /**
+   * Replaces what `path` names (a link's target, with the permissions it has), or makes it. `mode`: its permissions, as for
+   * chmod; what the umask leaves of rw for all if not given. Throws CheckpointError F30.
+   */
+  static async create(path: string, mode?: number): Promise<AtomicFile> {
     try {
       const target = await realpath(path).catch(() => path);
       const info = await stat(target).catch(() => undefined);
       if (info !== undefined && !info.isFile()) throw Object.assign(new Error(), { code: info.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
       const temporary = `${target}.tmp.${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-      const handle = await open(temporary, 'wx', info === undefined ? 0o666 : info.mode & 0o777);
+      const handle = await open(temporary, 'wx', mode ?? (info === undefined ? 0o666 : info.mode & 0o777));
       track(temporary);
       return new AtomicFile(path, target, temporary, handle);
     } catch (error) {

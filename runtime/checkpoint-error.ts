@@ -7,7 +7,8 @@
  * F20 index not readable · F21 shard missing · F22 path leaves the folder · F23 tensor not in its shard ·
  * F24 tensor not in the index · F25 total size differs · F26 no weights found
  * F30 cannot be written
- * F40 tensor missing · F41 tensor not expected · F42 shape differs · F43 stored dtype cannot serve · F44 int4 parts
+ * F40 tensor missing · F41 tensor not expected · F42 shape differs · F43 stored dtype cannot serve · F44 int4 parts ·
+ * F45 NaN
  */
 export class CheckpointError extends Error {
   readonly code: string;

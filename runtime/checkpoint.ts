@@ -4,7 +4,8 @@
  */
 import { type ByteFolder, type ByteSource, readText } from './byte-source.js';
 import { CheckpointError } from './checkpoint-error.js';
-import { SafetensorsFile, type StoredTensor } from './safetensors.js';
+import { firstNaN } from './find-nan.js';
+import { SafetensorsFile, storedBits, type StoredTensor } from './safetensors.js';
 
 const singleName = 'model.safetensors';
 const indexName = 'model.safetensors.index.json';
@@ -81,11 +82,17 @@ export class Checkpoint {
     return sum;
   }
 
-  /** Bytes [begin, end) of the named tensor; all of it by default. */
+  /** Bytes [begin, end) of the named tensor; all of it by default. Throws CheckpointError F14 or F45. */
   async read(name: string, begin?: number, end?: number): Promise<Uint8Array> {
     const tensor = this.tensors.get(name);
     if (tensor === undefined) throw new Error(`checkpoint: no tensor '${name}' in ${this.path}`);
-    return this.files.get(tensor.file)!.read(tensor, begin, end);
+    const bytes = await this.files.get(tensor.file)!.read(tensor, begin, end);
+    const bad = firstNaN(bytes, tensor.dtype);
+    if (bad !== undefined) {
+      const at = bad + ((begin ?? 0) * 8) / storedBits[tensor.dtype];
+      throw new CheckpointError({ code: 'F45', file: tensor.file, tensor: name, cause: `element ${at} of [${tensor.shape.join(', ')}] is not a number (NaN)`, fix: 'training or conversion went wrong, or the file is damaged: export or download it again' });
+    }
+    return bytes;
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,9 @@
 /** Builds the native core as a Node addon, as a test program and as part of standalone programs, with the system's compiler alone. */
-import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { DeviceError } from '../device.js';
+import { buildFolder, unfinished } from './unfinished.js';
 import { compileCpp, compilerVersion, digest, exists, projectRoot } from './build.js';
 
 const require = createRequire(import.meta.url);
@@ -41,9 +42,9 @@ async function build(name: string, suffix: string, sources: readonly string[], o
   const key = digest(await compilerVersion(), process.arch, ...flags, ...own, ...sources, ...texts).slice(0, 12);
   const path = join(root, 'build', `${name}-${key}${suffix}`);
   if (await exists(path)) return path;
-  await mkdir(dirname(path), { recursive: true });
+  await buildFolder(dirname(path));
   const work = await mkdtemp(join(dirname(path), `${name}-`));
-  try {
+  return unfinished(work, async () => {
     const objects = sources.map((s) => join(work, `${s}.o`));
     const next = sources.entries();
     const compile = async (): Promise<void> => {
@@ -52,8 +53,6 @@ async function build(name: string, suffix: string, sources: readonly string[], o
     await Promise.all([compile(), compile()]);
     await compileCpp([...flags, ...objects, ...own, '-o', join(work, 'linked')], `runtime/native (${name})`);
     await rename(join(work, 'linked'), path);
-  } finally {
-    await rm(work, { recursive: true });
-  }
-  return path;
+    return path;
+  });
 }

@@ -1,13 +1,14 @@
 /** Generated sources -> shared objects, by the system's C++ compiler. Objects are kept by content, so that a plan compiles once. */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { DeviceError } from '../device.js';
 import type { Level } from './levels.js';
+import { buildFolder, tied, unfinished } from './unfinished.js';
 
 const run = promisify(execFile);
 
@@ -52,9 +53,13 @@ export async function compilerVersion(): Promise<string> {
 /** Runs the compiler; its messages become a DeviceError with the source's path. */
 export async function compileCpp(args: readonly string[], source: string): Promise<void> {
   try {
-    await run(compilerName, [...args], { maxBuffer: 1 << 26 });
+    const running = run(compilerName, [...args], { maxBuffer: 1 << 26 });
+    tied(running.child);
+    await running;
   } catch (error) {
     const text = String((error as { stderr?: string }).stderr ?? error).split('\n').slice(0, 12).join('\n');
+    if (/No space left on device|[Ff]ile size limit exceeded|File too large/.test(text)) throw new DeviceError('D39', `compiled kernels cannot be written: the disk is full (${source})`, 'make room, or set XDG_CACHE_HOME to a folder with space');
+    if (/Killed|out of memory|virtual memory exhausted/.test(text)) throw new DeviceError('D41', `${compilerName} ran out of memory on ${source}`, 'free some memory and run it again');
     throw new DeviceError('D32', `${compilerName} rejects ${source}:\n${text}`, 'report this: generated code must compile');
   }
 }
@@ -79,7 +84,7 @@ export async function buildKernels(sources: readonly string[], level: Level, for
   const include = join(await projectRoot(), 'runtime', 'native');
   const header = await readFile(join(include, 'kernel.h'));
   const directory = join(cacheDirectory(), 'kernels');
-  await mkdir(directory, { recursive: true });
+  await buildFolder(directory);
   const own = [...flags, ...forms[form].flags, ...level.flags, `-DFIRN_LANES=${level.lanes}`];
   const paths = sources.map((s) => join(directory, `${digest(version, own.join(' '), header, s)}${forms[form].suffix}`));
   const wanted = [...new Map(paths.map((p, i) => [p, sources[i]]))];
@@ -94,8 +99,12 @@ export async function buildKernels(sources: readonly string[], level: Level, for
 async function buildOne(path: string, source: string, args: readonly string[]): Promise<void> {
   const text = path.replace(/\.\w+$/, '.cpp');
   const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-  await writeFile(`${temporary}.cpp`, source);
-  await rename(`${temporary}.cpp`, text);
-  await compileCpp([...args, text, '-o', temporary, ...(args.includes('-c') ? [] : ['-lm'])], text);
-  await rename(temporary, path);
+  await unfinished(`${temporary}.cpp`, async () => {
+    await writeFile(`${temporary}.cpp`, source);
+    await rename(`${temporary}.cpp`, text);
+  });
+  await unfinished(temporary, async () => {
+    await compileCpp([...args, text, '-o', temporary, ...(args.includes('-c') ? [] : ['-lm'])], text);
+    await rename(temporary, path);
+  });
 }

@@ -18,7 +18,7 @@ function used(text: string, names: readonly string[]): string[] {
 export function randomSpec(choices: readonly number[], names: readonly string[]): RandomSpec {
   let at = 0;
   const choose: Choose = (list) => list[(choices[at++] ?? 0) % list.length];
-  const hidden = choose([12, 20, 24, 36, 60]);
+  const hidden = choose([12, 20, 24, 36, 40, 60]);
   const vocab = choose([17, 33, 64]);
   const places = choose([() => '', () => `x += places = learned_positions(position, 40, hidden, ${choose([0, 2])})`])();
   const layers = choose([1, 2, 3]);
@@ -29,7 +29,7 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
     choose([`x += ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x))`, `x = x + 0.5 * (ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x)))`]),
   ].map((line) => line.replace('MIX', alternate(mixers)).replace('FFN', alternate(feeds)));
   const head = choose(['logits = head = linear(h, vocab)', 'logits = head = affine(h, vocab)', 'logits = embed.table @ h', 'logits = cap * tanh((head = linear(h, vocab)) / cap)']);
-  const { sections, reduced } = precision(choose, feeds, head);
+  const { sections, reduced } = precision(choose, hidden % 8 === 0 ? feeds : [], head);
   const text = `model Random {
   dim vocab = ${vocab}
   dim hidden = ${hidden}
@@ -54,8 +54,8 @@ function alternate(templates: readonly string[]): string {
 
 function precision(choose: Choose, feeds: readonly string[], head: string): { sections: string; reduced: boolean } {
   const [weights, activations, cache] = [choose(['f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16'])];
-  const packed = [...(feeds.length > 1 ? [] : [feeds[0].startsWith('moe') ? 'layers[*].ffn.experts.up' : 'layers[*].ffn.up']), ...(head.includes('linear') ? ['head.weight'] : [])];
-  const rules = packed.filter(() => choose([0, 1])).map((target) => `quantize ${target} to int4(group: 4, along: in)`);
+  const packed = [...(feeds.length !== 1 ? [] : [feeds[0].startsWith('moe') ? 'layers[*].ffn.experts.up' : 'layers[*].ffn.up']), ...(feeds.length > 0 && head.includes('linear') ? ['head.weight'] : [])];
+  const rules = packed.filter(() => choose([0, 1])).map((target) => `quantize ${target} to int4(group: 8, along: in)`);
   return { sections: [...rules, `precision { weights: ${weights}  activations: ${activations}  cache: ${cache} }`].join('\n  '), reduced: activations !== 'f32' || cache !== 'f32' };
 }
 

@@ -49,6 +49,7 @@ def stored(folder):
 def load(folder):
     config = configuration(folder)
     with tempfile.TemporaryDirectory() as plain:
+        config.save_pretrained(plain)
         save_file({n: t.contiguous() for n, t in stored(folder).items()}, f"{plain}/model.safetensors", metadata={"format": "pt"})
         return AutoModelForCausalLM.from_pretrained(plain, config=config, dtype=torch.float32, attn_implementation="eager").eval()
 

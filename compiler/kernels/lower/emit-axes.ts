@@ -162,6 +162,11 @@ function emitMergedTile(l: Lowering, node: Node & { op: 'merge' }, region: Regio
   return emit(l, node.operands[0], withIndex(inside, axes[0].name, l.tileIndex(rest)));
 }
 
+/** Tiles of one dtype: what was loaded is f32 already, what was just rounded to a short float is not, and is widened. */
+function alike(l: Lowering, tiles: readonly Tile[]): readonly Tile[] {
+  return tiles.every((t) => t.dtype === tiles[0].dtype) ? tiles : tiles.map((t) => l.builder.cast('f32', t));
+}
+
 function emitConcat(l: Lowering, node: Node & { op: 'concat' }, region: Region): Tile {
   const b = l.builder;
   const index = indexOf(region, node.into);
@@ -173,26 +178,23 @@ function emitConcat(l: Lowering, node: Node & { op: 'concat' }, region: Region):
       return spread(l, tile, [{ name: index.axis, size: sizes[i] }]);
     });
     const outer = parts.flatMap((p) => p.shape).filter((a) => a.name !== index.axis);
-    return b.concat(parts.map((p) => spread(l, p, outer)), index.axis);
+    return b.concat(alike(l, parts.map((p) => spread(l, p, outer))), index.axis);
   }
   // A stretch that need not respect the parts: each part where it applies, chosen by place.
   const at = places(l, index);
-  let before = 0;
-  let result: Tile | undefined;
-  for (const [i, v] of node.operands.entries()) {
-    const shifted: Index = index.kind === 'tile' ? l.tileIndex(b.subtract(at, before))
-      : index.kind === 'point' ? { kind: 'point', at: minus(index.at, before) } : { ...index, start: minus(index.start, before) };
-    const tile = emit(l, v, withIndex(region, node.axes[i], shifted));
-    result = result ? b.select(b.less(at, before), result, tile) : tile;
-    before += sizes[i];
-  }
-  return result!;
+  const starts = sizes.map((_, i) => sizes.slice(0, i).reduce((sum, s) => sum + s, 0));
+  const tiles = alike(l, node.operands.map((v, i) => {
+    const shifted: Index = index.kind === 'tile' ? l.tileIndex(b.subtract(at, starts[i]))
+      : index.kind === 'point' ? { kind: 'point', at: minus(index.at, starts[i]) } : { ...index, start: minus(index.start, starts[i]) };
+    return emit(l, v, withIndex(region, node.axes[i], shifted));
+  }));
+  return tiles.reduce((result, tile, i) => b.select(b.less(at, starts[i]), result, tile));
 }
 
 function emitStack(l: Lowering, node: Node & { op: 'stack' }, region: Region): Tile {
   const b = l.builder;
   const index = indexOf(region, node.into);
-  const tiles = node.operands.map((v) => emit(l, v, region));
+  const tiles = alike(l, node.operands.map((v) => emit(l, v, region)));
   if (index.kind === 'range' && constantOf(index.start) === 0 && index.size === tiles.length) {
     const outer = tiles.flatMap((t) => t.shape);
     return b.concat(tiles.map((t) => spread(l, spread(l, t, outer), [{ name: index.axis, size: 1 }])), index.axis);

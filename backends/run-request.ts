@@ -32,7 +32,7 @@ export function checkRun(plan: Plan, entryName: string, dims: DimValues, inputs:
 }
 
 /** Dims that are set when the plan is loaded (`slots`, `pool`): those that no entry states. */
-export function fixedDims(plan: Plan): DimValues {
+function fixedDims(plan: Plan): DimValues {
   const stated = new Set(plan.entries.flatMap((e) => e.dims.map((d) => d.name)));
   return Object.fromEntries(plan.dims.filter((d) => !stated.has(d.name)).map((d) => [d.name, d.max]));
 }

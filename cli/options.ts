@@ -1,9 +1,9 @@
 /** Parsers of option values; what they reject is a usage error. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-export const deviceNames = ['cpu', 'wgsl', 'reference', 'null'] as const;
+const deviceNames = ['cpu', 'wgsl', 'reference', 'null'] as const;
 export type DeviceName = (typeof deviceNames)[number];
-export const targetNames = ['cpu', 'wgsl', 'null'] as const;
+const targetNames = ['cpu', 'wgsl', 'null'] as const;
 export type Target = (typeof targetNames)[number];
 export const entryNames = ['prefill', 'decode'] as const;
 

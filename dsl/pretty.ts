@@ -20,7 +20,7 @@ export type Doc =
   /** Does not count towards the width. */
   | { readonly kind: 'comment'; readonly text: string };
 
-export const pageWidth = 120;
+const pageWidth = 120;
 const nesting = 2;
 /** Behind this column `align` would leave too little room: it nests twice instead. */
 const lastAlignment = 72;

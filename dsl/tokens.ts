@@ -59,7 +59,7 @@ export const StringLiteral = createToken({ name: 'String', pattern: /"(?:[^"\\\r
 export const OpenString = createToken({ name: 'OpenString', pattern: /"(?:[^"\\\r\n]|\\.)*/, label: 'a string' });
 export const Comment = createToken({ name: 'Comment', pattern: /#[^\r\n]*/ });
 export const Newline = createToken({ name: 'Newline', pattern: /\r\n|\r|\n/, line_breaks: true });
-export const Blank = createToken({ name: 'Blank', pattern: /[ \t\f\u00a0\ufeff]+/, group: Lexer.SKIPPED });
+const Blank = createToken({ name: 'Blank', pattern: /[ \t\f\u00a0\ufeff]+/, group: Lexer.SKIPPED });
 
 /** Ends a statement; written by layout, never by the user. */
 export const Separator = createToken({ name: 'Separator', pattern: Lexer.NA, label: 'the end of the line' });

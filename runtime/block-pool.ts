@@ -2,7 +2,7 @@
 export type BlockPolicy = (free: readonly number[]) => number;
 
 /** The block freed last first: few blocks stay warm. */
-export const newestFirst: BlockPolicy = (free) => free.length - 1;
+const newestFirst: BlockPolicy = (free) => free.length - 1;
 
 /** Ownership of the cache's blocks (`plan.block` entries each). */
 export class BlockPool {

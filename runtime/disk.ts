@@ -18,7 +18,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   return SafetensorsFile.from(await openDiskFile(path));
 }
 
-export function diskFolder(path: string): ByteFolder {
+function diskFolder(path: string): ByteFolder {
   return {
     path,
     names: () => readdir(path),

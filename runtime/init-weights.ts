@@ -26,7 +26,7 @@ export async function initWeights(executable: Executable, plan: Plan, seed: numb
 }
 
 /** Values of a block, row-major in its axes; the weight's axes are those of the whole, whichever part the block is of. */
-export function blockValues(weight: Weight, block: Block, seed: number): Float32Array {
+function blockValues(weight: Weight, block: Block, seed: number): Float32Array {
   const fill = filler(weight, { seed, key: streamKey(weight.path) });
   const sizes = new Map(block.axes.map((a) => [a.name, a.size]));
   const out = new Float32Array(block.axes.reduce((n, a) => n * a.size, 1));

@@ -24,7 +24,7 @@ export interface StoredTensor {
   readonly offset: number;
 }
 
-export const maxHeaderBytes = 100_000_000;
+const maxHeaderBytes = 100_000_000;
 
 /** Checks a header (without its length) of a file of `fileBytes` bytes. Throws CheckpointError. */
 export function checkHeader(file: string, header: Uint8Array, fileBytes: number): { tensors: StoredTensor[]; metadata: Readonly<Record<string, string>> } {

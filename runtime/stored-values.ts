@@ -21,7 +21,7 @@ function windowOf(source: WeightSource, block: Block): { start: number; runs: Ru
 }
 
 /** Elements of `unit` bytes at `runs`, from `bytes`, whose first byte is the window's first element. */
-export function gatherRuns(bytes: Uint8Array, unit: number, runs: readonly Run[]): Uint8Array {
+function gatherRuns(bytes: Uint8Array, unit: number, runs: readonly Run[]): Uint8Array {
   const total = runs.reduce((n, r) => n * r.size, 1) * unit;
   const kept = [...runs];
   // Trailing axes that lie back to back are one copy.

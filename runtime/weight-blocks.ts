@@ -23,7 +23,7 @@ export interface Block {
 }
 
 /** About 64 MiB of f32 while a block is converted. */
-export const blockElements = 1 << 24;
+const blockElements = 1 << 24;
 
 /** Blocks in the order of their bytes. Every axis in `single` is at one index in each block. */
 export function* weightBlocks(weight: Weight, single: ReadonlySet<string>, limit = blockElements): Generator<Block> {

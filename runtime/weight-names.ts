@@ -34,7 +34,7 @@ export function namedAxes(source: WeightSource): string[] {
 }
 
 /** All stored names of a source; `sizes` of the weight's axes. */
-export function storedNames(source: WeightSource, sizes: ReadonlyMap<string, number>): string[] {
+function storedNames(source: WeightSource, sizes: ReadonlyMap<string, number>): string[] {
   let out: ReadonlyMap<string, number>[] = [new Map()];
   for (const axis of namedAxes(source)) {
     const size = sizes.get(axis);

@@ -21,7 +21,7 @@ const flags = ['-std=c++20', '-O3', '-fPIC', '-ffp-contract=fast', '-fno-math-er
 /** Sources compiled at a time. */
 const jobs = 2;
 
-export function cacheDirectory(): string {
+function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'firn');
 }
 
@@ -39,7 +39,7 @@ export async function exists(path: string): Promise<boolean> {
   return access(path).then(() => true, () => false);
 }
 
-export const compilerName = process.env.CXX || 'g++';
+const compilerName = process.env.CXX || 'g++';
 
 /** First line of the compiler's version; throws D31 without one. */
 export async function compilerVersion(): Promise<string> {

@@ -24,7 +24,7 @@ export interface EmittedKernel {
   readonly microkernels: ReadonlyMap<string, string>;
 }
 
-export function kernelSymbol(name: string): string {
+function kernelSymbol(name: string): string {
   return `firn_${identifier(name)}`;
 }
 

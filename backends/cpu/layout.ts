@@ -6,7 +6,7 @@ import type { KernelContext, Slot } from './kernel-context.js';
 import type { SlotId } from './slots.js';
 
 /** Rows of arrays that vectors run along are padded to this, so that a vector never crosses into the next row. */
-export const rowPadding = 8;
+const rowPadding = 8;
 
 export function layOutSlots(k: KernelContext): void {
   const { index, slotOf, slots, forms } = k.decisions;

@@ -56,7 +56,7 @@ export function positionConditions(position: Coordinate, a: AxisPlace): string[]
   return [...(lowest(position) < 0 ? [`${text} >= 0`] : []), ...(!a.proven && highest(position) >= a.limitLo ? [`${text} < ${a.limit}`] : [])];
 }
 
-export const coordinateArithmetic: Arithmetic<Coordinate> = {
+const coordinateArithmetic: Arithmetic<Coordinate> = {
   constant: constantAt,
   add: addCoordinates,
   multiply: (a, b) => {
@@ -88,7 +88,7 @@ export function offsetAt(k: KernelContext, view: View, positions: readonly Coord
 }
 
 /** Offsets of the code's word (u32), its shift and its scale (16 bit). */
-export function int4At(k: KernelContext, view: View, positions: readonly Coordinate[]): { word: Coordinate; shift: Coordinate; scale: Coordinate } {
+function int4At(k: KernelContext, view: View, positions: readonly Coordinate[]): { word: Coordinate; shift: Coordinate; scale: Coordinate } {
   if (view.packing.kind !== 'int4') throw new Error('cpu emitter: not an int4 view');
   return int4Location(coordinateArithmetic, view.packing, extents(k, view), inOrder(view, positions));
 }

@@ -184,7 +184,7 @@ export function only(k: KernelContext, id: TileId, at: Coordinates): Coordinates
   }));
 }
 
-export function slotElement(k: KernelContext, id: TileId, at: Coordinates): string {
+function slotElement(k: KernelContext, id: TileId, at: Coordinates): string {
   const slot = k.slot(id);
   return slot.strides.size === 0 ? slot.name : `${slot.name}[${printCoordinate(slotOffset(k, id, at))}]`;
 }
@@ -197,7 +197,7 @@ export function slotOffset(k: KernelContext, id: TileId, at: Coordinates): Coord
 type Structural = Extract<Statement, { op: 'rename' | 'split' | 'merge' | 'slice' }>;
 
 /** Coordinates in the operand of the element at `at` of the result. */
-export function sourceCoordinates(k: KernelContext, s: Structural, at: Coordinates): Coordinates {
+function sourceCoordinates(k: KernelContext, s: Structural, at: Coordinates): Coordinates {
   const out = new Map(at);
   switch (s.op) {
     case 'rename':

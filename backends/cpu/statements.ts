@@ -47,7 +47,7 @@ function declareArray(k: KernelContext, slot: Slot): void {
 }
 
 /** Axes of a slot, outermost in memory first. */
-export function slotAxes(slot: Slot, shape: Tile['shape']): NestAxis[] {
+function slotAxes(slot: Slot, shape: Tile['shape']): NestAxis[] {
   return [...slot.strides].sort((a, b) => b[1] - a[1]).map(([name]) => shape.find((a) => a.name === name)!);
 }
 

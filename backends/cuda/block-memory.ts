@@ -22,7 +22,7 @@ interface Chunk {
 interface BarrierState { phase: number; arrived: number; bytes: number; clock: number[]; done: number[] }
 interface BulkCopy { readonly apply: () => void; readonly barrier: BarrierState; readonly expected: number; readonly bytes: number; readonly clock: readonly number[] }
 
-export function joinClock(into: number[], from: readonly number[]): void {
+function joinClock(into: number[], from: readonly number[]): void {
   for (let i = 0; i < from.length; i++) if (from[i] > into[i]) into[i] = from[i];
 }
 

@@ -10,11 +10,11 @@ const group = (lane: number): number => lane >> 2;
 const thread = (lane: number): number => lane & 3;
 
 export const leftRow = (e: number, lane: number): number => group(lane) + 8 * ((e >> 1) & 1);
-export const leftColumn = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 2);
-export const rightDepth = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 1);
+const leftColumn = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 2);
+const rightDepth = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 1);
 /** Accumulator e of m16 or of one warp's rows of m64: row e / 2 mod 2, columns of 8. */
-export const resultRow = (e: number, lane: number): number => group(lane) + 8 * ((e >> 1) & 1);
-export const resultColumn = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 2);
+const resultRow = (e: number, lane: number): number => group(lane) + 8 * ((e >> 1) & 1);
+const resultColumn = (e: number, lane: number): number => 2 * thread(lane) + (e & 1) + 8 * (e >> 2);
 
 /** 16 x 16 values, row-major, from 8 registers starting at `from`. */
 export function gatherLeft(a: Registers, from: number): Float32Array {

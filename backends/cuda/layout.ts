@@ -16,8 +16,6 @@ export interface Layout {
   readonly warps: readonly Place[];
 }
 
-export const lanesPerWarp = 32;
-
 export function registerCount(layout: Layout): number { return 1 << layout.registers.length; }
 
 function combine(bases: readonly Place[], bits: number, into: number[]): void {

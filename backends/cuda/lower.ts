@@ -16,8 +16,8 @@ import { TileValues } from './values.js';
 import { wrapProducts } from './wrap-products.js';
 
 /** The number of the block in the launch, and how many there are. */
-export const blockIndex = variable('block_index');
-export const blockCount = variable('block_count');
+const blockIndex = variable('block_index');
+const blockCount = variable('block_count');
 
 /** Throws, naming the tile and why, for programs that have no form on tensor cores. */
 export function lowerProgram(given: Program, options: LowerOptions): Kernel {

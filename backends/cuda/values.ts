@@ -154,7 +154,7 @@ export function operandsOf(s: TileStatement): TileId[] {
 }
 
 /** `value` with `change` applied to every scalar in it. */
-export function mapValueScalars(value: Value, change: (s: Scalar) => Scalar): Value {
+function mapValueScalars(value: Value, change: (s: Scalar) => Scalar): Value {
   switch (value.kind) {
     case 'number': case 'coordinate': case 'fragment': return value;
     case 'scalar': return { ...value, value: change(value.value) };

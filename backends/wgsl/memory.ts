@@ -123,7 +123,7 @@ function checkLimits({ limits }: GPUDevice, plan: Plan): void {
 }
 
 /** Copies bytes of a buffer to the host. */
-export async function readSpan(device: GPUDevice, span: Span): Promise<Uint8Array> {
+async function readSpan(device: GPUDevice, span: Span): Promise<Uint8Array> {
   if (span.bytes === 0) return new Uint8Array(0);
   const from = Math.floor(span.offset / 4) * 4;
   const size = Math.ceil((span.offset + span.bytes) / 4) * 4 - from;

@@ -60,7 +60,7 @@ function logical(fn: ScalarFunction, args: readonly Value[], span: Span): Value 
 }
 
 /** Equality of compile-time values that are not both numbers. */
-export function sameValue(a: Value, b: Value): boolean {
+function sameValue(a: Value, b: Value): boolean {
   if (a.kind === 'number' && b.kind === 'number') return a.value === b.value;
   if (a.kind === 'symbol' && b.kind === 'symbol') return a.name === b.name;
   if ((a.kind === 'bool' && b.kind === 'bool') || (a.kind === 'string' && b.kind === 'string')) return a.value === b.value;

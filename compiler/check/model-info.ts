@@ -32,7 +32,7 @@ export interface MeshInfo { readonly entries: ReadonlyMap<string, number>; reado
 export interface QuantizeRule { readonly storage: Extract<Storage, { kind: 'int4' }>; readonly paths: readonly string[]; readonly span: Span }
 
 /** Scalars in one parameter, over all iterations. */
-export function parameterSize(p: ParamDecl): number {
+function parameterSize(p: ParamDecl): number {
   return p.paths.length * p.type.axes.reduce((product, a) => product * (a.size as number), 1);
 }
 

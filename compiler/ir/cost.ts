@@ -26,7 +26,7 @@ function sizeAmong(types: readonly TensorType[], name: string, dims: DimValues):
 }
 
 /** Calls in an expression, each one operation per element. */
-export function exprOperations(e: Expr): number {
+function exprOperations(e: Expr): number {
   switch (e.kind) {
     case 'arg': case 'number': return 0;
     case 'cast': return exprOperations(e.value);
@@ -51,7 +51,7 @@ function attendCost(op: Extract<Operation, { op: 'attend' }>, operands: readonly
 }
 
 /** Executed operations of one node, bodies included. `operands` are its operands' types. */
-export function nodeCost(node: Node, operands: readonly TensorType[], dims: DimValues): Cost {
+function nodeCost(node: Node, operands: readonly TensorType[], dims: DimValues): Cost {
   const elements = node.results.length === 0 ? 0 : count(node.results[0].type.axes, dims);
   switch (node.op) {
     case 'contract': return { contraction: 2 * elements * node.over.reduce((product, name) => product * sizeAmong(operands, name, dims), 1), other: 0 };
@@ -67,7 +67,7 @@ export function nodeCost(node: Node, operands: readonly TensorType[], dims: DimV
   }
 }
 
-export function graphCost(graph: Graph, dims: DimValues): Cost {
+function graphCost(graph: Graph, dims: DimValues): Cost {
   const types = new Map<ValueId, TensorType>(graph.inputs.map(({ value }) => [value.id, value.type]));
   let total = nothing;
   for (const node of graph.nodes) {

@@ -35,7 +35,7 @@ export interface Interpreted {
 }
 
 /** `values` as a tensor of `type`; throws, naming `what`, if their number does not fit. */
-export function tensorFrom(type: TensorType, values: ArrayLike<number>, dims: Readonly<Record<string, number>>, exact: boolean, what: string): Tensor {
+function tensorFrom(type: TensorType, values: ArrayLike<number>, dims: Readonly<Record<string, number>>, exact: boolean, what: string): Tensor {
   const axes = extents(type.axes, dims);
   if (values.length !== volume(axes)) throw new Error(`interpret: ${what} has ${values.length} values for [${axes.map((a) => `${a.name}: ${a.size}`).join(', ')}]`);
   const wanted = allocate(type.dtype, 0, exact);

@@ -5,7 +5,7 @@ import type { TypeContext } from './ops.js';
 import { requireState, tokenAxis } from './ops-state.js';
 
 /** Types of a graph's outputs; throws if one is not defined in it. */
-export function outputTypes(graph: Graph): readonly TensorType[] {
+function outputTypes(graph: Graph): readonly TensorType[] {
   const wanted = new Map<number, TensorType | undefined>(graph.outputs.map((o) => [o.value, undefined]));
   for (const { value } of graph.inputs) if (wanted.has(value.id)) wanted.set(value.id, value.type);
   for (const node of graph.nodes) for (const r of node.results) if (wanted.has(r.id)) wanted.set(r.id, r.type);
@@ -41,7 +41,7 @@ export function inferRepeat(op: Extract<Operation, { op: 'repeat' }>, operands: 
 
 type Scan = Extract<Operation, { op: 'scan' }>;
 
-export function carryCount(op: Scan): number {
+function carryCount(op: Scan): number {
   return op.fresh ?? op.states.length;
 }
 

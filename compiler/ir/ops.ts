@@ -218,7 +218,7 @@ function ranks(group: string, context: TypeContext, stage: string): number {
   return count;
 }
 
-export const opRules: { readonly [K in OpName]: { readonly operands: number | 'any'; readonly infer: Rule<K> } } = {
+const opRules: { readonly [K in OpName]: { readonly operands: number | 'any'; readonly infer: Rule<K> } } = {
   param: { operands: 0, infer: (op, _, c) => [requireDecl(c.params, op.param, 'param').type] },
   state: { operands: 0, infer: (op, _, c) => [requireDecl(c.states, op.state, 'state').type] },
   const: { operands: 0, infer: (op, _o, _c, declared) => inferConst(op, declared) },

@@ -21,7 +21,7 @@ export function printPlan(plan: Plan): string {
   return `${lines.join('\n')}\n`;
 }
 
-export function printSteps(steps: readonly Step[], indent: string): string[] {
+function printSteps(steps: readonly Step[], indent: string): string[] {
   return steps.flatMap((step): string[] => {
     switch (step.kind) {
       case 'launch': return [`${indent}${step.kernel}[${step.grid.map((g) => printScalar(g)).join(', ')}](${step.args.map(printRegion).join(', ')})`];

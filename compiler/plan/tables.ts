@@ -23,7 +23,7 @@ export interface Rows {
 }
 
 /** `layers[3].attn.wq` -> `layers[*].attn.wq`: one name for all iterations. */
-export function pathPattern(path: string): string {
+function pathPattern(path: string): string {
   return path.replace(/\[\d+\]/g, '[*]');
 }
 

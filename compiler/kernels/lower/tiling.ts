@@ -19,7 +19,7 @@ export interface TileSizes {
 }
 
 /** A contraction with a parameter, or attention: what a kernel is built around. */
-export function anchorsOf(l: Pick<Lowering, 'level'>, root: ValueId): Node[] {
+function anchorsOf(l: Pick<Lowering, 'level'>, root: ValueId): Node[] {
   const found: Node[] = [];
   const seen = new Set<ValueId>();
   const visit = (value: ValueId, top: boolean): void => {

@@ -6,7 +6,7 @@ import type { Node, OpName, Value } from '../../ir/graph.js';
 type Op<K extends OpName> = Extract<Node, { op: K }>;
 
 /** The node that made `value`, if it is an `op`. */
-export function madeBy<K extends OpName>(op: K, value: Value, b: GraphBuilder): Op<K> | undefined {
+function madeBy<K extends OpName>(op: K, value: Value, b: GraphBuilder): Op<K> | undefined {
   const node = b.producer(value);
   return node?.op === op ? (node as Op<K>) : undefined;
 }
@@ -30,7 +30,7 @@ function rangeOf({ start, step, size }: Range): Range {
 }
 
 /** `range` of `axis` of x, on an axis `into`; x itself, renamed, where that is all of it. */
-export function sliceOf(x: Value, axis: string, range: Range, into: string, b: GraphBuilder): Value {
+function sliceOf(x: Value, axis: string, range: Range, into: string, b: GraphBuilder): Value {
   const whole = range.start === 0 && range.step === 1 && findAxis(x.type.axes, axis)!.size === range.size;
   return whole ? renamed(x, axis, into, b) : b.slice(x, axis, { ...rangeOf(range), into });
 }

@@ -24,6 +24,7 @@ async function explainSpec(spec: string, options: Options): Promise<void> {
     import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('./spec.js'),
   ]);
   if (options.entry === 'decode' && (options.tokens ?? 1) > 1) throw new UsageError('a decode has one new token; --entry prefill takes more');
+  if (options.entry === 'train_step') await refuseTraining(spec);
   const { bundle, diagnostics, files } = compile({
     entry: readSpec(spec), load: nodeLoader, target: options.target, ...(options.context === undefined ? { longest: 1024 } : { context: options.context }),
     ...(options.tokens === undefined ? {} : { maxTokens: options.tokens }),
@@ -36,4 +37,14 @@ async function explainSpec(spec: string, options: Options): Promise<void> {
   const dims = { tokens: most('tokens'), outputs: 1, sequences: 1, blocks: most('blocks') };
   const explanation = explain(bundle!, options.entry, dims);
   process.stdout.write(options.json ? `${JSON.stringify(explanation)}\n` : printExplanation(explanation));
+}
+
+/** Reports the spec's own mistakes, or that its training entry point cannot be compiled yet. */
+async function refuseTraining(spec: string): Promise<never> {
+  const [{ checkSpec }, { trainingNotCompiled }, { report }, { Reported }, { nodeLoader, readSpec }] = await Promise.all([
+    import('../index.js'), import('../dsl/section-messages.js'), import('./report.js'), import('./failure.js'), import('./spec.js'),
+  ]);
+  const { info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: nodeLoader });
+  report([...diagnostics, ...(info === undefined ? [] : [trainingNotCompiled(info.name, info.train !== undefined, info.train?.span ?? info.span)])], [...files.values()]);
+  throw new Reported();
 }

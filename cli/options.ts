@@ -5,7 +5,7 @@ const deviceNames = ['cpu', 'wgsl', 'reference', 'null'] as const;
 export type DeviceName = (typeof deviceNames)[number];
 const targetNames = ['cpu', 'wgsl', 'null'] as const;
 export type Target = (typeof targetNames)[number];
-export const entryNames = ['prefill', 'decode'] as const;
+export const entryNames = ['prefill', 'decode', 'train_step'] as const;
 
 export function positive(text: string): number {
   const value = Number(text);

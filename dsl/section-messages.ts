@@ -56,6 +56,11 @@ export function groupRemainder(path: string, axis: string, size: number, group: 
   return error('E0613', `${axis} = ${size} of ${path} does not divide into groups of ${group}`, span, { notes: derivation([origin]) });
 }
 
+export function trainingNotCompiled(model: string, hasRule: boolean, span: Span): Diagnostic {
+  if (!hasRule) return error('E0618', `\`${model}\` has no training step: it has no \`train\` section`, span, { notes: [{ text: 'such as `train with muon_clip(lr: 2e-4, weight_decay: 0.1)`' }] });
+  return error('E0618', 'training steps are not compiled yet', span, { notes: [{ text: 'this line binds training only; prefill and decode do not need it' }] });
+}
+
 export function contextTooLong(asked: number, stated: number, span: Span): Diagnostic {
   return error('E0617', `a context of ${asked} tokens is asked for, and the model is made for ${stated}`, span, { notes: [{ text: 'ask for less, or state a longer `context` in the spec if the model can take it' }] });
 }

@@ -69,7 +69,7 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
   let carried = start;
   for (let i = 0; i < count; i++) {
     // Rolling up compares iterations with each other.
-    spend(frame, 100 + 4 * i, s.count.span);
+    spend(frame, 50 + i, s.count.span);
     const choices = valuesAt(frame, uses, s.index.name, integer(i));
     const entering = carriedKey(carried);
     const key = choices === undefined || entering === undefined ? undefined : `${choices} ${entering}`;

@@ -58,6 +58,10 @@ describe('requests beyond what the spec allows', () => {
     const { stdout } = firn('run', mini, '--init', '1', '--tokens', ids('six.json', '[1, 2, 3, 4, 5, 6]'), '--context', '8', '--max-tokens', '20', '--device', 'null', '--json');
     expect(JSON.parse(stdout)).toMatchObject({ results: [{ reason: 'context', promptTokens: 6, decodedTokens: 2 }] });
   });
+  it('E0618: a training step, with the line that binds it', () => {
+    expect(firn('explain', 'examples/kimi-k2.firn', '--entry', 'train_step')).toMatchObject({ status: 1, stderr: expect.stringMatching(/error\[E0618\]: training steps are not compiled yet\n *--> examples\/kimi-k2\.firn:\d+:3[^]*train with muon_clip/) });
+    expect(firn('explain', mini, '--entry', 'train_step')).toMatchObject({ status: 1, stderr: expect.stringMatching(/error\[E0618\]: `Small` has no training step/) });
+  });
   it('more than one new token in a decode', () => {
     expect(firn('explain', mini, '--entry', 'decode', '--tokens', '2')).toMatchObject({ status: 2, stderr: expect.stringContaining('a decode has one new token') });
   });

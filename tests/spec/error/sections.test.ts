@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { trainingNotCompiled } from '../../../dsl/section-messages.js';
 import { nodeLoader } from '../../../dsl/std-node.js';
 import { compile } from '../../../index.js';
 import { codesOf, errorsOf, modelWith } from '../../support/error-spec.js';
@@ -38,6 +39,12 @@ describe('models and their sections', () => {
     const spec = modelWith('export early = x');
     expect(errorsOf(spec, { taps: ['early'] }).diagnostics).toEqual([]);
     expect(errorsOf(spec, { taps: ['earli'] }).rendered).toContain('did you mean `early`?');
+  });
+
+  test('E0618: whether there is a training step is known, and that it is not compiled yet', () => {
+    const { info } = errorsOf(modelWith('train with muon_clip(lr: 1e-4, weight_decay: 0.1)', 'use std.{muon_clip}'));
+    expect(trainingNotCompiled('M', true, info!.train!.span)).toMatchObject({ code: 'E0618', message: 'training steps are not compiled yet' });
+    expect(trainingNotCompiled('M', false, info!.span).message).toContain('no `train` section');
   });
 
   test('E0617: no more context than the model states', () => {

@@ -4,6 +4,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import { coerce } from './arguments.js';
+import { spend } from './budget.js';
 import { applyBuiltin } from './builtins.js';
 import { named } from './dims.js';
 import { evaluate } from './evaluate.js';
@@ -19,6 +20,8 @@ const deepest = 64;
 
 export function evaluateCall(frame: Frame, e: Call, label?: Label): Value {
   const callee = evaluate(frame, e.callee);
+  // A call costs about as much as a few operations.
+  spend(frame, 3, e.span);
   if (frame.depth > deepest) fail(messages.tooDeepCalls(describe(callee), e.span));
   switch (callee.kind) {
     case 'template': return callTemplate(frame, callee, e, label);

@@ -15,7 +15,7 @@ import { literal } from './number.js';
 import { evaluateRoute } from './route.js';
 import { evaluateScan } from './scan.js';
 import { scoreMember } from './score.js';
-import { bool, describe, list, none, type Value } from './value.js';
+import { bool, describe, list, listItems, none, type Value } from './value.js';
 
 const operators: Readonly<Record<Exclude<BinaryOperator, '@' | '>' | '>='>, ScalarFunction>> = {
   '+': 'add', '-': 'subtract', '*': 'multiply', '/': 'divide', '//': 'floor_divide', '**': 'power', mod: 'mod',
@@ -109,9 +109,8 @@ function evaluateConditional(frame: Frame, e: Extract<Expr, { kind: 'conditional
 
 function evaluateMatch(frame: Frame, e: Extract<Expr, { kind: 'match' }>, label?: Label): Value {
   const subject = evaluate(frame, e.subject);
-  if (subject.kind === 'list') {
-    return list(subject.items.map((item) => evaluate(frame, chooseArm(frame, e, item), label)));
-  }
+  const items = listItems(subject);
+  if (items !== undefined) return list(items.map((item) => evaluate(frame, chooseArm(frame, e, item), label)));
   return evaluate(frame, chooseArm(frame, e, subject), label);
 }
 

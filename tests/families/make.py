@@ -46,7 +46,7 @@ families = {
                                        layer_types=kinds(4, 4), rope_parameters=plain(50000)),
     "olmo": lambda: T.OlmoConfig(**{**base, "num_key_value_heads": 4}, clip_qkv=0.75, rope_parameters=plain(10000)),
     "olmo2": lambda: T.Olmo2Config(**base, rms_norm_eps=1e-6, rope_parameters=plain(500000)),
-    "gpt-oss": lambda: T.GptOssConfig(**{**base, "intermediate_size": 24, "num_hidden_layers": 4}, num_local_experts=6, num_experts_per_tok=2,
+    "gpt-oss": lambda: T.GptOssConfig(**{**base, "intermediate_size": 24, "num_hidden_layers": 4}, num_local_experts=6, num_experts_per_tok=2, swiglu_limit=1.5,
                                       sliding_window=6, layer_types=["sliding_attention", "full_attention"] * 2, rope_parameters=dict(
                                           rope_type="yarn", rope_theta=150000.0, factor=32.0, beta_fast=32.0, beta_slow=1.0, truncate=False,
                                           original_max_position_embeddings=16)),
@@ -65,6 +65,18 @@ families = {
                                     rope_parameters=plain(10000, partial_rotary_factor=0.25)),
     "hunyuan": lambda: T.HunYuanDenseV1Config(**base, rms_norm_eps=1e-5, rope_parameters=plain(10000)),
     "glm4": lambda: T.Glm4Config(**wide, attention_bias=True, rms_norm_eps=1e-5, rope_parameters=plain(10000, partial_rotary_factor=0.5)),
+    "mimo": lambda: T.MiMoV2FlashConfig(**{**base, "num_hidden_layers": 3, "num_key_value_heads": 1, "head_dim": 12}, v_head_dim=8, sliding_window=6,
+                                        layer_types=["full_attention", "sliding_attention", "sliding_attention"], mlp_layer_types=["dense"] * 3,
+                                        attention_value_scale=0.707, rms_norm_eps=1e-5, rope_parameters={
+                                            "full_attention": plain(5000000, partial_rotary_factor=0.334),
+                                            "sliding_attention": plain(10000, partial_rotary_factor=0.334)}),
+    "afmoe": lambda: T.AfmoeConfig(**{**base, "num_hidden_layers": 4}, num_dense_layers=4, sliding_window=6, layer_types=kinds(4, 4),
+                                   mup_enabled=True, rms_norm_eps=1e-5, rope_parameters=plain(10000)),
+    "longcat": lambda: T.LongcatFlashConfig(vocab_size=61, hidden_size=40, num_layers=2, num_attention_heads=4, ffn_hidden_size=56, q_lora_rank=20,
+                                            kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=6, head_dim=6, v_head_dim=10, moe_topk=2,
+                                            n_routed_experts=5, zero_expert_num=0, expert_ffn_hidden_size=16, routed_scaling_factor=1.5,
+                                            max_position_embeddings=64, rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=1,
+                                            rope_parameters=plain(10000)),
     "apertus": lambda: T.ApertusConfig(**base, rms_norm_eps=1e-5, rope_parameters=plain(10000)),
 }
 
@@ -72,7 +84,7 @@ families = {
 def randomise(model, seed):
     """Matrices of deviation 1 / sqrt(inputs), embeddings wider; gains near the value that does nothing, all else away from 0."""
     g = torch.Generator().manual_seed(seed)
-    named = [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if "layer_scalar" in n)]
+    named = [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if "layer_scalar" in n or "correction_bias" in n)]
     with torch.no_grad():
         for name, p in named:
             noise = torch.randn(p.shape, generator=g)

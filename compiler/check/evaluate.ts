@@ -54,7 +54,7 @@ function lookup(frame: Frame, e: Extract<Expr, { kind: 'name' }>): Value {
   if (found !== undefined) return found;
   if (builtins.has(e.name)) return { kind: 'builtin', name: e.name };
   if (frame.symbols === true) return { kind: 'symbol', name: e.name };
-  return fail(messages.unknownName(e.name, suggest(e.name, [...frame.scope.visible(), ...builtins.keys()]), e.span));
+  return fail(messages.unknownName(e.name, suggest(e.name, [...frame.scope.visible(), ...builtins.keys()]), frame.run.library(e.name), e.span));
 }
 
 function evaluateLabelled(frame: Frame, e: Extract<Expr, { kind: 'labelled' }>): Value {

@@ -21,6 +21,7 @@ import { selectModel, type ChosenModel, type OverrideValue } from './model.js';
 import type { ModelInfo } from './model-info.js';
 import { finishQuantize, readQuantize } from './quantize-rules.js';
 import { Scope } from './scope.js';
+import { settleForeignReads } from './foreign-states.js';
 import { collectSections, readContext, readMesh, readPrecision, readStop, readTrain, type Sections } from './sections.js';
 import { execute } from './statements.js';
 import { readTaps, type Taps } from './taps.js';
@@ -64,13 +65,13 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   if (!failed(run)) taps.check(run, run.exported, model.model.name.span);
   const quantize = failed(run) ? [] : finishQuantize(run, run.quantize, run.params.flatMap((p) => p.paths));
   if (outputs === undefined || info === undefined || failed(run)) return { diagnostics };
-  const graph = frame.graph.builder.finish(outputs.outputs);
+  const graph = settleForeignReads(frame.graph.builder.finish(outputs.outputs), run);
   return { module: compactTables({ graph, params: run.params, states: run.states, taps: outputs.taps }), info: { ...info, quantize }, diagnostics };
 }
 
 function prepare(program: Program, model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
-    diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], block: options.block ?? 16, storage: options.storage,
+    diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
     exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;
@@ -103,7 +104,7 @@ function declareInputs(frame: Frame, model: Model): void {
   const inputs: readonly (readonly [string, readonly Axis[], DType])[] = [
     ['tokens', [axis('tokens')], 'i32'], ['position', [axis('tokens')], 'i32'], ['sequence', [axis('tokens')], 'i32'], ['slot', [axis('tokens')], 'i32'],
     ['blocks', [axis('sequences'), axis('blocks')], 'i32'], ['starts', [starts], 'i32'], ['rows', [axis('outputs')], 'i32'],
-    ['temperature', [one], 'f32'], ['seed', [one], 'u32'],
+    ['temperature', [one], 'f32'], ['seed', [one], 'u32'], ['top_k', [one], 'i32'], ['top_p', [one], 'f32'],
   ];
   for (const [name, axes, dtype] of inputs) {
     const value = frame.graph.builder.input(name, { dtype, axes });

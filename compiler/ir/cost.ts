@@ -39,7 +39,9 @@ function attendCost(op: Extract<Operation, { op: 'attend' }>, operands: readonly
   const perScore = exprOperations(op.score) + exprOperations(op.mask) + 4;
   return sources.map(({ k, v }, i): Cost => {
     const held = sizeAmong([k], op.keys[i], dims);
-    const keys = op.window === undefined ? held : Math.min(held, op.window);
+    const { picks, window = Infinity } = op.sources?.[i] ?? {};
+    const picked = picks === undefined ? Infinity : sizeAmong(sources.flatMap((s) => s.picks ?? []), picks, dims);
+    const keys = Math.min(held, op.window ?? Infinity, window, picked);
     const inScores = (name: string): boolean => !op.over.includes(name) && [q, k].some((t) => t.axes.some((a) => a.name === name));
     const scores = count(out.axes.filter((a) => inScores(a.name)), dims) * keys;
     const own = count(v.axes.filter((a) => a.name !== op.keys[i] && !inScores(a.name)), dims);
@@ -57,7 +59,7 @@ export function nodeCost(node: Node, operands: readonly TensorType[], dims: DimV
     case 'solve_lower': return { contraction: elements * sizeAmong(operands, node.rows, dims), other: 0 };
     case 'map': return { contraction: 0, other: elements };
     case 'fake_quantize': return { contraction: 0, other: 4 * elements };
-    case 'reduce': case 'cumulate': case 'top': return { contraction: 0, other: count(operands[0].axes, dims) };
+    case 'reduce': case 'cumulate': case 'top': case 'nucleus': return { contraction: 0, other: count(operands[0].axes, dims) };
     case 'scatter': return { contraction: 0, other: node.mode === 'add' ? count(operands[2].axes, dims) : 0 };
     case 'repeat': return plus(nothing, graphCost(node.body, dims), node.count);
     case 'scan': return plus(nothing, graphCost(node.body, dims), count(operands[operands.length - 3].axes, dims));

@@ -9,7 +9,7 @@ import { isFloat, type DType } from './dtype.js';
 import { scalarFunctions, resultDType, type ScalarFunction } from './expr.js';
 import type { Axis, Operation, OpName, ParamDecl, StateDecl, TensorType } from './graph.js';
 import { inferRepeat, inferScan } from './ops-bodies.js';
-import { inferAttend, inferStateWrite, inferWindow } from './ops-state.js';
+import { inferAttend, inferSelectKeys, inferStateWrite, inferWindow } from './ops-state.js';
 
 export interface TypeContext {
   readonly params: readonly ParamDecl[];
@@ -45,7 +45,7 @@ function fixedSize(axis: Axis, stage: string): number {
 }
 
 const boolOperands: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
-const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round']);
+const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
 const numericOperands: ReadonlySet<ScalarFunction> = new Set(['add', 'subtract', 'multiply', 'divide', 'floor_divide', 'mod', 'negate', 'absolute', 'sign']);
 
 /** Floats of any width mix; everything else must be of one dtype. */
@@ -170,6 +170,15 @@ function inferTop(op: Extract<Operation, { op: 'top' }>, [x]: readonly TensorTyp
   return [{ dtype: 'i32', axes: replaceAxis(x.axes, op.axis, [{ name: op.into, size: op.k }]) }];
 }
 
+function inferNucleus(op: Extract<Operation, { op: 'nucleus' }>, [x, k, p, temperature]: readonly TensorType[]): readonly TensorType[] {
+  requireAxis(x, op.axis, 'nucleus');
+  requireFloat(x, 'nucleus');
+  requireIds(k, 'nucleus');
+  if (k.axes.length !== 1 || fixedSize(k.axes[0], 'nucleus') !== 1) throw new Error(`nucleus: k must be one number on an axis of its own, found ${printType(k)}`);
+  for (const t of [p, temperature]) if (t.dtype !== 'f32' || t.axes.length > 0) throw new Error(`nucleus: p and temperature must be f32 scalars, found ${printType(t)}`);
+  return [{ dtype: 'i32', axes: withoutAxes(x.axes, [op.axis]) }];
+}
+
 function inferSolve(op: Extract<Operation, { op: 'solve_lower' }>, [a, b]: readonly TensorType[]): readonly TensorType[] {
   const rows = requireAxis(a, op.rows, 'solve_lower');
   const columns = requireAxis(a, op.columns, 'solve_lower');
@@ -228,12 +237,14 @@ export const opRules: { readonly [K in OpName]: { readonly operands: number | 'a
   contract: { operands: 'any', infer: inferContract },
   cumulate: { operands: 1, infer: (op, [x]) => { requireAxis(x, op.axis, 'cumulate'); return [{ dtype: widened(x.dtype), axes: x.axes }]; } },
   top: { operands: 1, infer: inferTop },
+  nucleus: { operands: 4, infer: inferNucleus },
   solve_lower: { operands: 2, infer: inferSolve },
   gather: { operands: 2, infer: inferGather },
   scatter: { operands: 3, infer: inferScatter },
   state_write: { operands: 3, infer: inferStateWrite },
   window: { operands: 5, infer: inferWindow },
   attend: { operands: 'any', infer: inferAttend },
+  select_keys: { operands: 'any', infer: inferSelectKeys },
   scan: { operands: 'any', infer: inferScan },
   repeat: { operands: 'any', infer: inferRepeat },
   stop_gradient: { operands: 1, infer: (_, [x]) => [x] },

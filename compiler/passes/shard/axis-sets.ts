@@ -8,6 +8,7 @@
  *   %6 = reduce add %5 over hidden                  ->  hidden is bound: somebody needs all its places
  */
 import type { Graph, Module, Node, ValueId } from '../../ir/graph.js';
+import { attendOperands } from '../../ir/ops-state.js';
 import { indexGraph, typeOf, type GraphIndex } from '../../ir/graph-index.js';
 
 /** An axis of a value of one graph, or of a parameter. */
@@ -157,6 +158,7 @@ class LevelAxes {
       case 'stack': this.passBut(node, [node.into]); break;
       case 'broadcast': this.passBut(node, [node.axis.name]); break;
       case 'reduce': this.passBut(node, node.over); break;
+      case 'nucleus': this.passBut(node, [node.axis]); break;
       case 'top': this.passBut(node, [node.axis, node.into]); break;
       case 'solve_lower': this.passBut(node, [node.rows, node.columns]); break;
       case 'gather': this.bind(node.operands[0], [node.axis]); this.pass(node.operands[1], result.id); this.pass(node.operands[0], result.id, [node.axis]); break;
@@ -186,8 +188,10 @@ class LevelAxes {
 
   /** Every place of the score axes and of the values' own is attended alone. */
   private attend(node: Node & { op: 'attend' }): void {
-    const [q, position, sequence, blocks, ...rest] = node.operands;
-    for (const value of [position, sequence, blocks]) this.bind(value);
+    const [q, position, sequence, blocks, ...others] = node.operands;
+    const picked = new Set(attendOperands(node, node.operands).sources.flatMap((s) => s.picks ?? []));
+    const rest = others.filter((v) => !picked.has(v));
+    for (const value of [position, sequence, blocks, ...picked]) this.bind(value);
     for (const operand of [q, ...rest]) {
       this.bind(operand, [...node.over, ...node.keys]);
       for (const result of node.results) this.pass(operand, result.id, [...node.over, ...node.keys]);

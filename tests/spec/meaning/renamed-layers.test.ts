@@ -10,7 +10,7 @@ const list = (folder: string): string[] => readdirSync(new URL(`../../../${folde
 // Update rules are read by training entry points, not by the model's graph.
 const library = list('dsl/std').filter((path) => !path.endsWith('optimizers.firn')).map(read).join('\n');
 const items = new Map([...library.matchAll(/^(?:layer|fn) ([a-z_0-9]+)\(/gm)].map((m, i, all) => [m[1], library.slice(m.index, all[i + 1]?.index)]));
-const specs = [...list('examples'), ...list('tests/families'), 'tests/spec/ok/other-layers.firn'];
+const specs = [...list('examples'), ...list('tests/families'), 'tests/spec/ok/other-layers.firn', 'tests/spec/ok/recurrent-layers.firn'];
 
 const uses = (text: string): string[] => [...items.keys()].filter((name) => new RegExp(`\\b${name}\\b`).test(text));
 

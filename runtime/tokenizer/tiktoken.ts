@@ -59,8 +59,8 @@ function readRanks(file: string, model: string): Ranks {
   const bad = (line: string): TokenizerError => new TokenizerError('T02', file, `line ${ranks.size + 1} is not "base64 rank" with the next rank: '${line.slice(0, 40)}'`, 'download the file again');
   for (const line of model.split('\n')) {
     if (line === '') continue;
-    const [, text, rank] = /^([A-Za-z0-9+/]+=*) (\d+)$/.exec(line) ?? [];
-    if (text === undefined || Number(rank) !== ranks.size) throw bad(line);
+    const [, text, rank] = /^((?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?) (\d+)$/.exec(line) ?? [];
+    if (!text || Number(rank) !== ranks.size) throw bad(line);
     ranks.set(atob(text), ranks.size);
     if (ranks.size !== Number(rank) + 1) throw bad(line);
   }
@@ -76,7 +76,10 @@ function specialNames(file: string, config: string | undefined): Map<number, str
   try {
     const { added_tokens_decoder: added = {}, tokenizer_class: kind } = JSON.parse(config) as { added_tokens_decoder?: Record<string, { content: string }>; tokenizer_class?: string };
     if (kind !== undefined && kind !== 'TikTokenTokenizer') throw new TokenizerError('T03', path, `says that tiktoken.model belongs to the class '${kind}', whose way of splitting text is not known here`, 'give token ids instead (--tokens IDS.json), or convert it to tokenizer.json');
-    return new Map(Object.entries(added).map(([id, { content }]) => [Number(id), content]));
+    return new Map(Object.entries(added).map(([id, { content }]) => {
+      if (!/^\d+$/.test(id) || typeof content !== 'string' || content === '') throw new Error(`the special token ${id.slice(0, 20)} has no text`);
+      return [Number(id), content];
+    }));
   } catch (error) {
     if (error instanceof TokenizerError) throw error;
     throw new TokenizerError('T02', path, `is not what it should be: ${(error as Error).message}`, 'download the file again');

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CommandError } from '../../cli/failure.js';
+import { pinnedInputs, pinnedNames } from '../../cli/pinned-ids.js';
 import { parsePrompts } from '../../cli/tokens.js';
 import { importHf } from '../../compiler/import/hf.js';
 import type { Bundle, Plan } from '../../compiler/ir/plan.js';
@@ -17,6 +18,10 @@ import { checkSpec, compile } from '../../index.js';
 import { blobFolder } from '../../runtime/blob-files.js';
 import { CheckpointError } from '../../runtime/checkpoint-error.js';
 import { Checkpoint } from '../../runtime/checkpoint.js';
+import { huggingFaceTokenizer } from '../../runtime/tokenizer/hugging-face.js';
+import { tiktokenTokenizer } from '../../runtime/tokenizer/tiktoken.js';
+import type { Tokenizer } from '../../runtime/tokenizer/tokenizer.js';
+import { TokenizerError } from '../../runtime/tokenizer/tokenizer-error.js';
 import { root } from '../cli/firn.js';
 import { smallSpec } from '../support/small-spec.js';
 import { damageBytes, damageJson, damageText, type Random } from './mutate.js';
@@ -100,6 +105,29 @@ function resealed(plan: unknown): Uint8Array {
 
 const ids = [[[1, 2, 3], [4, 5]], [1, 2, 3], [[0]], [[2 ** 31, 7]]];
 
+const tokenizerJson = JSON.parse(filesIn(join(root, 'tests', 'goldens'), 'tokenizer.json')[0]) as object;
+const ranks = [...Array.from({ length: 256 }, (_, i) => Buffer.of(i)), ...['th', 'he', ' th', ' the', 'es', "'s"].map((w) => Buffer.from(w))].map((b, i) => `${b.toString('base64')} ${i}\n`).join('');
+const tokenizerConfig = { tokenizer_class: 'TikTokenTokenizer', added_tokens_decoder: { 262: { content: '<|im_end|>', special: true } } };
+
+function useTokenizer(make: () => Tokenizer): Promise<void> {
+  return answered(() => {
+    const tokenizer = make();
+    const decoder = tokenizer.decoder();
+    for (const specials of [false, true]) for (const id of tokenizer.encode('The snow\u2019s 12345 <|im_end|>\r\n  \u96ea', specials)) decoder.push(id);
+    decoder.push(999_999);
+    decoder.end();
+  }, TokenizerError);
+}
+
+const taps = { 'router.a.0': { dtype: 'I32', shape: [3, 2], data_offsets: [0, 24] }, 'router.b.0': { dtype: 'I32', shape: [3, 2], data_offsets: [24, 48] } };
+
+async function readTaps(bytes: Uint8Array): Promise<void> {
+  await answered(async () => {
+    const file = await Checkpoint.fromFolder(blobFolder('taps', [{ name: 'model.safetensors', blob: new Blob([new Uint8Array(bytes)]) }]));
+    await pinnedInputs(file, [{ input: 'ids', names: pinnedNames(file), active: 2, choices: 4 }], 0, 3);
+  }, CheckpointError, CommandError);
+}
+
 export const kinds: readonly Kind[] = [
   { name: 'spec, bytes', damage: (r) => damageBytes(bytesOf(r.pick(specs)), r), read: async (b) => readSpec(b) },
   { name: 'spec, tokens', damage: (r) => bytesOf(damageText(r.pick(specs), words, r)), read: async (b) => readSpec(b) },
@@ -108,6 +136,10 @@ export const kinds: readonly Kind[] = [
   { name: 'index', damage: (r) => (r.below(2) ? damageBytes(bytesOf(JSON.stringify(index)), r) : bytesOf(stringify(damageJson(index, r)))), read: (b) => readCheckpoint({ ...shards, 'model.safetensors.index.json': b }) },
   { name: 'config', damage: (r) => (r.below(4) === 0 ? damageBytes(bytesOf(JSON.stringify(r.pick(configs))), r) : bytesOf(stringify(damageJson(r.pick(configs), r)))), read: async (b) => readConfig(b) },
   { name: 'token ids', damage: (r) => (r.below(2) ? damageBytes(bytesOf(JSON.stringify(r.pick(ids))), r) : bytesOf(stringify(damageJson(r.pick(ids), r)))), read: (b) => answered(() => parsePrompts('ids.json', text(b)), CommandError) },
+  { name: 'taps', damage: (r) => (r.below(2) ? damageBytes(safetensors(JSON.stringify(taps), 48), r) : safetensors(stringify(damageJson(taps, r)), 48)), read: readTaps },
+  { name: 'tokenizer.json', damage: (r) => (r.below(4) === 0 ? damageBytes(bytesOf(JSON.stringify(tokenizerJson)), r) : bytesOf(stringify(damageJson(tokenizerJson, r)))), read: (b) => useTokenizer(() => huggingFaceTokenizer('tokenizer.json', text(b), undefined)) },
+  { name: 'tiktoken.model', damage: (r) => damageBytes(bytesOf(ranks), r), read: (b) => useTokenizer(() => tiktokenTokenizer('tiktoken.model', text(b), JSON.stringify(tokenizerConfig))) },
+  { name: 'tokenizer_config.json', damage: (r) => bytesOf(stringify(damageJson(tokenizerConfig, r))), read: (b) => useTokenizer(() => tiktokenTokenizer('tiktoken.model', ranks, text(b))) },
   { name: 'plan, bytes', damage: (r) => damageBytes(bytesOf(writeBundle(small()).plan), r), read: (b) => answered(() => verifyPlan(readBundle(text(b), writeBundle(small()).kernels)), FormatError) },
   { name: 'plan, edited', damage: (r) => resealed(damageJson(small().plan, r)), read: (b) => answered(() => verifyPlan(readBundle(text(b), writeBundle(small()).kernels)), FormatError) },
 ];

@@ -7,6 +7,30 @@ import fc from 'fast-check';
 type Choose = <T>(list: readonly T[]) => T;
 export interface RandomSpec { readonly text: string; readonly vocab: number; readonly reduced: boolean; readonly routed: boolean }
 
+/** Mixers around layers of the library that are no mixers by themselves. */
+const items = `
+layer positive(x: [.., d], heads: dim, key: dim, value: dim, chunk: int) -> [.., d] {
+  param wq, wk : [heads, key, d]
+  param wv : [heads, value, d]
+  param wo : [d, heads, value]
+  o = core = normalized_attention(softplus(wq @ x), softplus(wk @ x), wv @ x, chunk)
+  return dot(wo, g = gated_norm(o, wv @ x, norm: plain_rms(eps: 1e-6), activation: silu), over: (heads, value))
+}
+layer memory(x: [.., d], heads: dim, key: dim, value: dim, chunk: int) -> [.., d] {
+  param wq, wk : [heads, key, d]
+  param wv : [heads, value, d]
+  param wi, wf : [heads, d]
+  param wo : [d, heads, value]
+  at f32 { keep = -softplus(-(wf @ x)) }
+  o = core = matrix_memory(wq @ x, wk @ x, wv @ x, wi @ x, keep, chunk)
+  return dot(wo, g = norm_of_gated(o, wv @ x, norm: plain_rms(eps: 1e-6), activation: silu), over: (heads, value))
+}
+layer mixed(x: [.., d], heads: dim, key: dim, value: dim) -> [.., d] {
+  (y, v) = time = time_mix(x, heads: heads, key: key, value: value, decay_rank: 3, rate_rank: 2, value_rank: 2, gate_rank: 4, eps: 1e-5, chunk: 8, rows: 4)
+  return y
+}
+`;
+
 export const randomChoices = fc.array(fc.nat({ max: 9999 }), { minLength: 12, maxLength: 80 });
 
 /** Names of the library that a text uses. */
@@ -28,7 +52,7 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
     choose([`x += mix = MIX(mix_norm = ${norm(choose, hidden)}(x))`, `x += mix_norm = ${norm(choose, hidden)}(mix = MIX(x))`]),
     choose([`x += ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x))`, `x = x + 0.5 * (ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x)))`]),
   ].map((line) => line.replace('MIX', alternate(mixers)).replace('FFN', alternate(feeds)));
-  const head = choose(['logits = head = linear(h, vocab)', 'logits = head = affine(h, vocab)', 'logits = embed.table @ h', 'logits = cap * tanh((head = linear(h, vocab)) / cap)']);
+  const head = choose(['logits = head = linear(h, vocab)', 'logits = head = affine(h, vocab)', 'logits = head = normalized_linear(h, vocab, eps: 1e-6)', 'logits = embed.table @ h', 'logits = cap * tanh((head = linear(h, vocab)) / cap)']);
   const { sections, reduced } = precision(choose, hidden % 8 === 0 ? feeds : [], head);
   const text = `model Random {
   dim vocab = ${vocab}
@@ -45,7 +69,8 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
   ${sections}
 }
 `;
-  return { text: `use std.{${used(text, names).join(', ')}}\n${text}`, vocab, reduced, routed: /\bmoe\(/.test(text) };
+  const own = items.split(/\n(?=layer)/).filter((item) => new RegExp(`\\b${/layer (\w+)/.exec(item)?.[1] ?? ' '}\\(`).test(text)).join('\n');
+  return { text: `use std.{${used(text + own, names).join(', ')}}\n${own}\n${text}`, vocab, reduced, routed: /\bmoe\(/.test(text) };
 }
 
 function alternate(templates: readonly string[]): string {
@@ -88,8 +113,8 @@ function rotary(choose: Choose, size: number): string {
   const part = choose([2, 4]);
   return choose<() => string>([
     () => `rotate(freq: ${frequencies(choose, size)}, ${pairs})`,
-    () => (part < size ? `rotate_first(dims: ${part}, freq: ${frequencies(choose, part)}, ${pairs})` : `rotate(freq: ${frequencies(choose, size)}, ${pairs})`),
-    () => (part < size ? `rotate_last(dims: ${part}, freq: ${frequencies(choose, part)}, ${pairs})` : `rotate(freq: ${frequencies(choose, size)}, ${pairs})`),
+    () => (part < size ? `rotate_first(freq: ${frequencies(choose, part)}, ${pairs})` : `rotate(freq: ${frequencies(choose, size)}, ${pairs})`),
+    () => (part < size ? `rotate_last(freq: ${frequencies(choose, part)}, ${pairs})` : `rotate(freq: ${frequencies(choose, size)}, ${pairs})`),
   ])();
 }
 
@@ -105,7 +130,7 @@ function mixer(choose: Choose): string {
     () => `mamba2(groups: ${choose([1, 2])}, heads: 2, value: 5, state: 6, taps: ${taps}, ${biased}, eps: 1e-5, ${chunks(choose)})`,
     () => `mamba(inner: 10, state: 4, rank: 3, taps: ${taps}, ${biased}${choose([', norm: rms(eps: 1e-6)', ''])})`,
     () => `griffin_block(width: 12, heads: ${choose([2, 3])}, taps: ${taps}, gate: gelu_tanh)`,
-    () => `gated_conv(taps: ${taps}, ${biased})`,
+    () => `gated_conv(taps: ${taps}, ${biased})`, () => `positive(heads: 2, key: 6, value: 5, ${chunks(choose)})`, () => `memory(heads: 2, key: 6, value: 5, ${chunks(choose)})`, () => 'mixed(heads: 2, key: 6, value: 5)',
   ])();
 }
 
@@ -115,10 +140,10 @@ function gqa(choose: Choose): string {
   const tied = choose([false, false, false, true]);
   const parts = [`heads: ${heads}`, `kv_heads: ${kvHeads}`, `size: ${size}`, `biases: ${choose(['no', 'qkv', 'all'])}`, `score_scale: ${size} ** -0.5`];
   const sometimes = (make: () => string): void => { if (choose([0, 0, 1])) parts.push(make()); };
-  if (tied) parts.push('tied_value: plain_rms(eps: 1e-6)');
+  if (tied) parts.push('tied_value: true');
   else sometimes(() => `value: ${choose([3, 5, 12])}`);
   sometimes(() => 'clip: 0.7');
-  sometimes(() => `qk_norm: ${choose(['rms(eps: 1e-6)', 'l2_norm(eps: 1e-6)', 'zero_centered_rms(eps: 1e-6)'])}, qk_norm_on: ${choose(['each_head', 'turned_head', 'all_heads'])}`);
+  sometimes(() => `qk_norm: ${choose(['rms(eps: 1e-6)', 'l2_norm(eps: 1e-6)', 'zero_centered_rms(eps: 1e-6)'])}, qk_norm_on: ${choose(['each_head', 'by_head', 'turned_head', 'all_heads'])}`);
   if (choose([0, 1, 1])) parts.push(`rotary: ${rotary(choose, size)}`);
   else sometimes(() => `slopes: alibi(${heads})`);
   sometimes(() => 'temper: log_temperature(stretch: 8, factor: 0.1, offset: 1)');
@@ -126,6 +151,7 @@ function gqa(choose: Choose): string {
   sometimes(() => choose(['window: 5', 'window: 17', 'chunk: 6']));
   sometimes(() => 'sinks: true');
   sometimes(() => 'value_scale: 0.7');
+  sometimes(() => 'value_norm: plain_rms(eps: 1e-6)');
   sometimes(() => `gate: ${choose(['per_element', 'per_head'])}`);
   return `gqa(${parts.join(', ')})`;
 }

@@ -49,7 +49,7 @@ describe.each(['reference', 'cpu', 'wgsl'] as Runnable[])('random models on %s',
     await fc.assert(fc.asyncProperty(randomChoices, async (choices) => {
       const wrong = await disagreement(await device!, choices);
       if (wrong !== undefined) throw new Error(wrong);
-    }), { numRuns: counts[name], seed, interruptAfterTimeLimit: process.env.FIRN_FUZZ_LIMIT === undefined ? undefined : Number(process.env.FIRN_FUZZ_LIMIT) });
+    }), { numRuns: counts[name], seed, interruptAfterTimeLimit: Number(process.env.FIRN_FUZZ_LIMIT ?? 24 * 3600_000) });
   });
 });
 

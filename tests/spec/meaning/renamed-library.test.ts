@@ -1,6 +1,7 @@
 /** The compiler knows no layer: models made of copies of the whole library, every item under another name, give the same plan. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { File } from '../../../dsl/ast.js';
 import { parse } from '../../../dsl/parse.js';
 import { print } from '../../../dsl/print.js';
 import { nodeLoader } from '../../../dsl/std-node.js';
@@ -29,7 +30,7 @@ function withCopies(text: string): string {
     const inside = rename(item, parameters) as typeof item;
     return known.has(item.name.name) ? { ...inside, name: { ...item.name, name: `copy_${item.name.name}` } } : inside;
   });
-  return print({ ...file!, items: items as typeof file.items });
+  return print({ ...file!, items: items as File['items'] });
 }
 
 function plan(text: string): object {

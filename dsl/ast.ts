@@ -313,7 +313,10 @@ export interface AttendExpr {
  */
 export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly span: Span }
 
-/** `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). */
+/**
+ * `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). Unlike
+ * experts have arms: `{ e < 512 => experts[e] = expert(x)  _ => x }`.
+ */
 export interface RouteExpr {
   readonly kind: 'route';
   readonly input: Expr;
@@ -321,9 +324,11 @@ export interface RouteExpr {
   readonly weights: Expr;
   readonly axis: Identifier;
   readonly index: Identifier;
-  readonly body: Expr;
+  readonly arms: readonly RouteArm[];
   readonly span: Span;
 }
+/** Without a pattern: all ids that no arm before it took. */
+export interface RouteArm { readonly pattern?: Expr; readonly value: Expr; readonly span: Span }
 
 /**
  * `scan (q, k, v, g) carry s : [dk, dv] f32 = 0 { ... emit q @ s } chunk 16 as (i, j) { ... }`.

@@ -1,6 +1,6 @@
 /** From a spec and weights to a model that runs: what `run` and `logits` have in common. */
 import type { Device } from '../backends/device.js';
-import { Checkpoint, compile, load, storedIn, type LoadedModel } from '../index.js';
+import { type Checkpoint, compile, load, openCheckpoint, storedIn, type LoadedModel } from '../index.js';
 import { chooseDevice } from './devices.js';
 import { CommandError } from './failure.js';
 import type { DeviceName } from './options.js';
@@ -25,7 +25,7 @@ export interface Prepared { readonly model: LoadedModel; readonly compiled: Comp
 
 export async function prepare(spec: string, options: PrepareOptions): Promise<Prepared> {
   const entry = readSpec(spec);
-  const checkpoint = options.weights === undefined ? undefined : await Checkpoint.open(options.weights);
+  const checkpoint = options.weights === undefined ? undefined : await openCheckpoint(options.weights);
   try {
     const { device, why } = await chooseDevice(options.device);
     note(`device: ${device.name} (${device.description}), ${why}`);

@@ -2,8 +2,7 @@
  * A checkpoint as published: one safetensors file, or shards with `model.safetensors.index.json`. The index is not
  * trusted: every file it names must be a plain name in the same folder, and it must agree with the shards both ways.
  */
-import { readFile, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type ByteFolder, type ByteSource, readText } from './byte-source.js';
 import { CheckpointError } from './checkpoint-error.js';
 import { SafetensorsFile, type StoredTensor } from './safetensors.js';
 
@@ -18,48 +17,57 @@ export class Checkpoint {
     private readonly files: ReadonlyMap<string, SafetensorsFile>,
   ) {}
 
-  /** `path`: a folder as downloaded, or one `.safetensors` file. Reads headers only. */
-  static async open(path: string): Promise<Checkpoint> {
-    const info = await stat(path).catch(() => undefined);
-    if (info === undefined) throw new CheckpointError({ code: 'F01', file: path, cause: 'does not exist', fix: 'give the folder that holds model.safetensors' });
-    if (!info.isDirectory()) return Checkpoint.fromFiles(path, [path]);
-    const names = await readdir(path);
-    if (names.includes(singleName)) return Checkpoint.fromFiles(path, [join(path, singleName)]);
-    if (names.includes(indexName)) return Checkpoint.fromIndex(path, join(path, indexName));
-    const others = names.filter((n) => n.endsWith('.safetensors')).sort();
-    if (others.length === 1) return Checkpoint.fromFiles(path, [join(path, others[0])]);
+  /** One `.safetensors` file, which is closed with the checkpoint. Reads its header only. */
+  static async fromFile(source: ByteSource): Promise<Checkpoint> {
+    return Checkpoint.fromSources(source.path, [source]);
+  }
+
+  /** A folder as downloaded. Reads headers only. @throws CheckpointError */
+  static async fromFolder(folder: ByteFolder): Promise<Checkpoint> {
+    const single = await folder.find(singleName);
+    if (single !== undefined) return Checkpoint.fromSources(folder.path, [single]);
+    const index = await folder.find(indexName);
+    if (index !== undefined) return Checkpoint.fromIndex(folder, index);
+    const others = (await folder.names() ?? []).filter((n) => n.endsWith('.safetensors')).sort();
+    const only = others.length === 1 ? await folder.find(others[0]) : undefined;
+    if (only !== undefined) return Checkpoint.fromSources(folder.path, [only]);
     throw new CheckpointError({
-      code: 'F26', file: path,
-      cause: others.length === 0 ? 'holds no .safetensors file' : `holds ${others.length} .safetensors files but no ${indexName} that says which tensor is where`,
-      fix: others.length === 0 ? 'give the folder that holds model.safetensors' : `download ${indexName} as well`,
+      code: 'F26', file: folder.path,
+      cause: others.length === 0 ? `holds no ${singleName} and no ${indexName}` : `holds ${others.length} .safetensors files but no ${indexName} that says which tensor is where`,
+      fix: others.length === 0 ? `give the folder that holds ${singleName}` : `download ${indexName} as well`,
     });
   }
 
-  private static async fromFiles(path: string, files: readonly string[]): Promise<Checkpoint> {
-    const opened = await openAll(files);
+  /** `path` is what messages call all of them together. */
+  private static async fromSources(path: string, sources: readonly ByteSource[]): Promise<Checkpoint> {
+    const opened = await openAll(sources);
     const tensors = new Map<string, StoredTensor>();
     const checkpoint = new Checkpoint(path, tensors, opened);
     for (const file of opened.values()) for (const tensor of file.tensors.values()) {
       const other = tensors.get(tensor.name);
       if (other !== undefined) {
         await checkpoint.close();
-        throw new CheckpointError({ code: 'F07', file: file.path, tensor: tensor.name, cause: `is also in ${basename(other.file)}`, fix: 'the shards are from different downloads: download all of them again' });
+        throw new CheckpointError({ code: 'F07', file: file.path, tensor: tensor.name, cause: `is also in ${nameOf(other.file)}`, fix: 'the shards are from different downloads: download all of them again' });
       }
       tensors.set(tensor.name, tensor);
     }
     return checkpoint;
   }
 
-  private static async fromIndex(path: string, indexPath: string): Promise<Checkpoint> {
-    const index = await readIndex(indexPath);
-    const names = [...new Set(index.files.values())].sort();
-    const present = new Set(await readdir(path));
-    for (const name of names) {
-      if (!present.has(name)) throw new CheckpointError({ code: 'F21', file: join(path, name), cause: `is missing; ${indexName} says that it holds '${firstIn(index.files, name)}'`, fix: 'download the missing shard' });
+  private static async fromIndex(folder: ByteFolder, source: ByteSource): Promise<Checkpoint> {
+    const index = await readIndex(folder.path, source);
+    const shards: ByteSource[] = [];
+    for (const name of [...new Set(index.files.values())].sort()) {
+      const shard = await folder.find(name);
+      if (shard === undefined) {
+        await Promise.all(shards.map((s) => s.close()));
+        throw new CheckpointError({ code: 'F21', file: `${folder.path}/${name}`, cause: `is missing; ${indexName} says that it holds '${firstIn(index.files, name)}'`, fix: 'download the missing shard' });
+      }
+      shards.push(shard);
     }
-    const checkpoint = await Checkpoint.fromFiles(path, names.map((name) => join(path, name)));
+    const checkpoint = await Checkpoint.fromSources(folder.path, shards);
     try {
-      checkIndex(indexPath, index, checkpoint);
+      checkIndex(source.path, index, checkpoint);
     } catch (error) {
       await checkpoint.close();
       throw error;
@@ -85,13 +93,17 @@ export class Checkpoint {
   }
 }
 
-async function openAll(paths: readonly string[]): Promise<Map<string, SafetensorsFile>> {
+const nameOf = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+
+async function openAll(sources: readonly ByteSource[]): Promise<Map<string, SafetensorsFile>> {
   const opened = new Map<string, SafetensorsFile>();
-  try {
-    for (const path of paths) opened.set(path, await SafetensorsFile.open(path));
-  } catch (error) {
-    for (const file of opened.values()) await file.close();
-    throw error;
+  for (const [i, source] of sources.entries()) {
+    try {
+      opened.set(source.path, await SafetensorsFile.from(source));
+    } catch (error) {
+      await Promise.all([...opened.values(), ...sources.slice(i + 1)].map((file) => file.close()));
+      throw error;
+    }
   }
   return opened;
 }
@@ -103,21 +115,24 @@ function firstIn(files: ReadonlyMap<string, string>, shard: string): string {
   throw new Error(`checkpoint: no tensor in '${shard}'`);
 }
 
-async function readIndex(path: string): Promise<Index> {
-  const reject = (code: string, cause: string): CheckpointError => new CheckpointError({ code, file: path, cause, fix: 'download the index again' });
+/** Reads and closes `source`. */
+async function readIndex(folder: string, source: ByteSource): Promise<Index> {
+  const reject = (code: string, cause: string): CheckpointError => new CheckpointError({ code, file: source.path, cause, fix: 'download the index again' });
   let json: unknown;
   try {
-    json = JSON.parse(await readFile(path, 'utf8'));
+    json = JSON.parse(await readText(source));
   } catch (error) {
     throw reject('F20', `cannot be read as JSON: ${(error as Error).message}`);
+  } finally {
+    await source.close();
   }
   const { weight_map: map, metadata } = (json ?? {}) as { weight_map?: unknown; metadata?: { total_size?: unknown } };
   if (typeof map !== 'object' || map === null || Array.isArray(map)) throw reject('F20', `has no object 'weight_map'`);
   const files = new Map<string, string>();
   for (const [tensor, file] of Object.entries(map)) {
     if (typeof file !== 'string') throw reject('F20', `'weight_map' does not name a file for '${tensor}'`);
-    if (file !== basename(file) || file.includes('\\') || file.includes('\0') || file === '' || file === '.' || file === '..') {
-      throw reject('F22', `'weight_map' sends '${tensor}' to '${file}', which is not a plain file name in ${dirname(path)}`);
+    if (/[/\\\0]/.test(file) || file === '' || file === '.' || file === '..') {
+      throw reject('F22', `'weight_map' sends '${tensor}' to '${file}', which is not a plain file name in ${folder}`);
     }
     files.set(tensor, file);
   }
@@ -133,10 +148,10 @@ function checkIndex(path: string, index: Index, checkpoint: Checkpoint): void {
   });
   for (const [name, file] of index.files) {
     const tensor = checkpoint.tensors.get(name);
-    if (tensor === undefined || basename(tensor.file) !== file) throw reject('F23', `is not in ${file}, where 'weight_map' puts it`, name);
+    if (tensor === undefined || nameOf(tensor.file) !== file) throw reject('F23', `is not in ${file}, where 'weight_map' puts it`, name);
   }
   for (const tensor of checkpoint.tensors.values()) {
-    if (!index.files.has(tensor.name)) throw reject('F24', `is in ${basename(tensor.file)} but not in 'weight_map'`, tensor.name);
+    if (!index.files.has(tensor.name)) throw reject('F24', `is in ${nameOf(tensor.file)} but not in 'weight_map'`, tensor.name);
   }
   if (index.totalSize !== undefined && index.totalSize !== checkpoint.totalBytes) {
     throw reject('F25', `'metadata.total_size' is ${index.totalSize} but the shards hold ${checkpoint.totalBytes} bytes of tensors`);

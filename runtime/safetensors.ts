@@ -3,7 +3,7 @@
  * back in the order of their offsets, without holes. The laws are those of the published format plus its audit: what
  * breaks one is an error with a code, in time and memory bounded by the header. Bytes are read by range, never the file whole.
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { ByteSource } from './byte-source.js';
 import { CheckpointError } from './checkpoint-error.js';
 import { HeaderError, type HeaderEntry, readHeaderFields } from './safetensors-json.js';
 
@@ -85,62 +85,51 @@ function entryBytes(entry: HeaderEntry, reject: Reject): number {
 /** One open file. */
 export class SafetensorsFile {
   private constructor(
-    readonly path: string, private readonly handle: FileHandle,
+    private readonly source: ByteSource,
     readonly tensors: ReadonlyMap<string, StoredTensor>, readonly metadata: Readonly<Record<string, string>>,
   ) {}
 
-  static async open(path: string): Promise<SafetensorsFile> {
-    const handle = await openFile(path);
+  /** Takes over `source`: closes it if its header breaks a law. */
+  static async from(source: ByteSource): Promise<SafetensorsFile> {
     try {
-      const { tensors, metadata } = checkHeader(path, ...await readHeader(path, handle));
-      return new SafetensorsFile(path, handle, new Map(tensors.map((t) => [t.name, t])), metadata);
+      const { tensors, metadata } = checkHeader(source.path, await readHeader(source), source.size);
+      return new SafetensorsFile(source, new Map(tensors.map((t) => [t.name, t])), metadata);
     } catch (error) {
-      await handle.close();
+      await source.close();
       throw error;
     }
+  }
+
+  get path(): string {
+    return this.source.path;
   }
 
   /** Bytes [begin, end) of a tensor; all of it by default. */
   async read(tensor: StoredTensor, begin = 0, end = tensor.bytes): Promise<Uint8Array> {
     if (begin < 0 || end > tensor.bytes || begin > end) throw new Error(`safetensors: range [${begin}, ${end}) of '${tensor.name}', which has ${tensor.bytes} bytes`);
     const out = new Uint8Array(end - begin);
-    for (let done = 0; done < out.length;) {
-      const { bytesRead } = await this.handle.read(out, done, Math.min(out.length - done, 1 << 30), tensor.offset + begin + done);
-      if (bytesRead === 0) {
-        throw new CheckpointError({
-          code: 'F14', file: this.path, tensor: tensor.name, cause: 'the file became shorter while it was read', fix: 'do not change weight files while they are in use',
-        });
-      }
-      done += bytesRead;
+    if (await this.source.read(out, tensor.offset + begin) < out.length) {
+      throw new CheckpointError({
+        code: 'F14', file: this.path, tensor: tensor.name, cause: 'the file became shorter while it was read', fix: 'do not change weight files while they are in use',
+      });
     }
     return out;
   }
 
   async close(): Promise<void> {
-    await this.handle.close();
+    await this.source.close();
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    throw new CheckpointError({ code: 'F01', file: path, cause: `cannot be opened: ${(error as Error).message}`, fix: 'check the path and its permissions' });
-  }
-}
-
-async function readHeader(path: string, handle: FileHandle): Promise<[header: Uint8Array, fileBytes: number]> {
+async function readHeader(source: ByteSource): Promise<Uint8Array> {
   const reject = (code: string, cause: string): CheckpointError =>
-    new CheckpointError({ code, file: path, cause, fix: 'the file is cut short or not a safetensors file: download it again' });
-  const stat = await handle.stat();
-  if (!stat.isFile()) throw reject('F01', 'is not a regular file');
+    new CheckpointError({ code, file: source.path, cause, fix: 'the file is cut short or not a safetensors file: download it again' });
   const head = new Uint8Array(8);
-  if (stat.size < 8 || (await handle.read(head, 0, 8, 0)).bytesRead < 8) throw reject('F02', `has ${stat.size} bytes, fewer than the 8 of a header length`);
+  if (source.size < 8 || await source.read(head, 0) < 8) throw reject('F02', `has ${source.size} bytes, fewer than the 8 of a header length`);
   const length = new DataView(head.buffer).getBigUint64(0, true);
   if (length > BigInt(maxHeaderBytes)) throw reject('F03', `states a header of ${length} bytes; the format allows ${maxHeaderBytes}`);
-  if (length > BigInt(stat.size - 8)) throw reject('F03', `states a header of ${length} bytes but only ${stat.size - 8} follow`);
+  if (length > BigInt(source.size - 8)) throw reject('F03', `states a header of ${length} bytes but only ${source.size - 8} follow`);
   const header = new Uint8Array(Number(length));
-  const { bytesRead } = await handle.read(header, 0, header.length, 8);
-  if (bytesRead < header.length) throw reject('F14', 'became shorter while it was read');
-  return [header, stat.size];
+  if (await source.read(header, 8) < header.length) throw reject('F14', 'became shorter while it was read');
+  return header;
 }

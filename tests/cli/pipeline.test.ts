@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Checkpoint } from '../../runtime/checkpoint.js';
+import { openCheckpoint } from '../../runtime/disk.js';
 import { families, goldenFolder, openFamily, relativeError, type Family } from '../golden/families.js';
 import { bin, firn, root, temporaryFolder } from './firn.js';
 
@@ -26,7 +26,7 @@ describe.skipIf(!families.includes('k2-tiny'))('a published checkpoint from the 
     const result = firn('logits', spec, '--weights', weights, '--tokens', ids, '-o', out, '--device', 'reference', '--chunk', '5', '--taps', 'hidden,router');
     expect(result.stderr).toContain('device: reference');
     expect(result.status).toBe(0);
-    const file = await Checkpoint.open(out);
+    const file = await openCheckpoint(out);
     expect(file.tensors.get('logits.1')).toMatchObject({ dtype: 'F32', shape: [7, 320] });
     expect(file.tensors.get('hidden.3.1')).toMatchObject({ dtype: 'F32', shape: [7, 96] });
     expect(file.tensors.get('router.model.layers.2.mlp.gate.0')).toMatchObject({ dtype: 'I32', shape: [1, 3] });

@@ -5,7 +5,7 @@ import { referenceDevice } from '../../backends/reference/device.js';
 import { compile, importHf, load, storedIn, type Compiled } from '../../index.js';
 import type { Mesh } from '../../compiler/ir/mesh.js';
 import { nodeLoader } from '../../dsl/std-node.js';
-import { Checkpoint } from '../../runtime/checkpoint.js';
+import { openCheckpoint } from '../../runtime/disk.js';
 import { families, goldenFolder, openFamily, relativeError } from '../golden/families.js';
 
 interface Ran { readonly logits: readonly Float32Array[]; readonly compiled: Compiled; readonly weightBytes: number }
@@ -14,7 +14,7 @@ interface Ran { readonly logits: readonly Float32Array[]; readonly compiled: Com
 async function logitsOf(family: string, prompts: readonly (readonly number[])[], mesh: Mesh | undefined, decodeFrom = Infinity): Promise<Ran> {
   const folder = join(goldenFolder, family);
   const imported = importHf({ config: { path: 'config.json', text: readFileSync(join(folder, 'config.json'), 'utf8') } });
-  const checkpoint = await Checkpoint.open(folder);
+  const checkpoint = await openCheckpoint(folder);
   try {
     const longest = Math.max(...prompts.map((p) => p.length));
     const compiled = compile({

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Checkpoint } from '../../runtime/checkpoint.js';
+import { openCheckpoint } from '../../runtime/disk.js';
 
 const committed = join(dirname(fileURLToPath(import.meta.url)), '..', 'goldens');
 export const goldenFolder = process.env.FIRN_GOLDENS ?? committed;
@@ -25,7 +25,7 @@ export interface Family {
 export async function openFamily(name: string): Promise<Family> {
   const folder = join(goldenFolder, name);
   const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as Pick<Family, 'prompts' | 'greedy'>;
-  const file = await Checkpoint.open(join(folder, 'golden.safetensors'));
+  const file = await openCheckpoint(join(folder, 'golden.safetensors'));
   return {
     folder, prompts: golden.prompts, greedy: golden.greedy, names: [...file.tensors.keys()],
     read: async (tensor) => {

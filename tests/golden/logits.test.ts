@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../backends/device.js';
 import { importHf } from '../../compiler/import/hf.js';
 import { nodeLoader } from '../../dsl/std-node.js';
-import { Checkpoint, compile, load, storedIn, type Compiled, type LoadedModel } from '../../index.js';
+import { compile, load, openCheckpoint, storedIn, type Compiled, type LoadedModel } from '../../index.js';
 import { generate } from '../../runtime/generate.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { splitTap, tapsOf } from '../../runtime/taps.js';
@@ -26,7 +26,7 @@ async function open(name: string, target: Runnable): Promise<Opened> {
   const config = { path: join(family.folder, 'config.json'), text: readFileSync(join(family.folder, 'config.json'), 'utf8') };
   const imported = importHf({ config });
   expect(imported.diagnostics).toEqual([]);
-  const checkpoint = await Checkpoint.open(family.folder);
+  const checkpoint = await openCheckpoint(family.folder);
   const longest = Math.max(...family.prompts.map((p) => p.length));
   const tokens = Math.min(128, longest);
   const taps = ['hidden', ...(imported.text!.includes('"router.') ? ['router'] : [])];

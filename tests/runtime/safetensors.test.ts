@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Checkpoint } from '../../runtime/checkpoint.js';
 import { CheckpointError } from '../../runtime/checkpoint-error.js';
-import { checkHeader, SafetensorsFile } from '../../runtime/safetensors.js';
+import { openCheckpoint, openSafetensors } from '../../runtime/disk.js';
+import { checkHeader } from '../../runtime/safetensors.js';
 import { SafetensorsWriter } from '../../runtime/safetensors-writer.js';
 import { goldenFolder } from '../golden/families.js';
 
@@ -28,7 +28,7 @@ const entry = (dtype: string, shape: number[], begin: number, end: number): stri
 
 async function codeOf(path: string): Promise<string> {
   try {
-    await (await Checkpoint.open(path)).close();
+    await (await openCheckpoint(path)).close();
     return 'ok';
   } catch (error) {
     if (error instanceof CheckpointError) return error.code;
@@ -85,7 +85,7 @@ describe('every broken law has its code', () => {
 
   it('names the file, the tensor, the cause and the fix', async () => {
     const path = fileOf(`{"a":${entry('U8', [1], 0, 1)},"b":${entry('U8', [1], 2, 3)}}`, 3);
-    await expect(SafetensorsFile.open(path)).rejects.toThrow(`F12 ${path}: tensor 'b': its bytes begin at 2 but the ones before it end at 1\n  fix:`);
+    await expect(openSafetensors(path)).rejects.toThrow(`F12 ${path}: tensor 'b': its bytes begin at 2 but the ones before it end at 1\n  fix:`);
   });
 
   it('does not run out of stack on deep nesting, nor of time on many overlapping entries', async () => {
@@ -163,7 +163,7 @@ describe('the writer', () => {
     await writer.write('x', new Uint8Array(8).fill(1));
     expect(readdirSync(folder)).not.toContain('written.safetensors');
     await writer.commit();
-    const file = await SafetensorsFile.open(path);
+    const file = await openSafetensors(path);
     expect(file.metadata).toEqual({ made: 'here' });
     expect([...await file.read(file.tensors.get('x')!, 6, 10)]).toEqual([1, 1, 2, 2]);
     expect([...await file.read(file.tensors.get('y')!)]).toEqual([7, 0, 0, 0]);
@@ -186,7 +186,7 @@ describe('published files', () => {
     const folders = readdirSync(goldenFolder).map((name) => join(goldenFolder, name)).filter((path) => existsSync(join(path, 'config.json')));
     expect(folders.length).toBeGreaterThan(3);
     for (const path of folders) {
-      const checkpoint = await Checkpoint.open(path);
+      const checkpoint = await openCheckpoint(path);
       expect(checkpoint.tensors.size).toBeGreaterThan(10);
       await checkpoint.close();
     }

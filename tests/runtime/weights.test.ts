@@ -11,7 +11,8 @@ import { decodeElements, encodeElements } from '../../compiler/kernels/half.js';
 import { packedBytes } from '../../compiler/kernels/packing-address.js';
 import { quantizeInt4, unpack } from '../../compiler/kernels/packing.js';
 import { applyLayout, parseLayout, plainWindow, type SizedAxis } from '../../compiler/model/weight-layout.js';
-import { Checkpoint } from '../../runtime/checkpoint.js';
+import type { Checkpoint } from '../../runtime/checkpoint.js';
+import { openCheckpoint } from '../../runtime/disk.js';
 import { initWeights } from '../../runtime/init-weights.js';
 import { loadWeights } from '../../runtime/load-weights.js';
 import type { StoredDType } from '../../runtime/safetensors.js';
@@ -32,7 +33,7 @@ async function checkpointOf(tensors: readonly Stored[]): Promise<Checkpoint> {
   const writer = await SafetensorsWriter.create(path, tensors);
   for (const t of tensors) await writer.write(t.name, t.data);
   await writer.commit();
-  return Checkpoint.open(path);
+  return openCheckpoint(path);
 }
 function weight(path: string, axes: SizedAxis[], packing: Packing, dtype: DType = 'f32'): Omit<Weight, 'buffer' | 'offset' | 'init'> {
   return { path, axes, packing, dtype, bytes: packedBytes(packing, axes, dtype) };

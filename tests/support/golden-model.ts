@@ -10,14 +10,14 @@ import type { WeightSource } from '../../compiler/ir/weight-sources.js';
 import { decodeElements, type Elements } from '../../compiler/kernels/half.js';
 import { weightRules } from '../../compiler/model/weight-rules.js';
 import { resolveWeightSources } from '../../compiler/model/weight-sources.js';
-import { Checkpoint } from '../../runtime/checkpoint.js';
+import { openCheckpoint } from '../../runtime/disk.js';
 import { valueDType } from '../../runtime/weight-names.js';
 import { goldenFolder } from '../golden/families.js';
 import { loadText } from './load-program.js';
 
 /** All tensors of a safetensors file, or of a checkpoint in a folder, as values. */
 export async function readTensors(path: string): Promise<ReadonlyMap<string, Elements>> {
-  const checkpoint = await Checkpoint.open(path);
+  const checkpoint = await openCheckpoint(path);
   const out = new Map<string, Elements>();
   for (const t of checkpoint.tensors.values()) out.set(t.name, decodeElements(await checkpoint.read(t.name), valueDType(t.dtype) as DType));
   await checkpoint.close();

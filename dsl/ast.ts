@@ -105,7 +105,7 @@ export interface TensorTypeExpr {
 }
 
 export type Statement =
-  | DimStatement | ConstStatement | TableStatement | DefStatement | ParamStatement | StateStatement
+  | DimStatement | ConstStatement | TableStatement | DefStatement | SharedStatement | ParamStatement | StateStatement
   | AssignStatement | RepeatStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
   | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
 
@@ -141,13 +141,26 @@ export interface DefStatement extends NodeBase {
   readonly value: Expr;
 }
 
-/** `param gate, up : [width, d] f32 init normal(0.02) frozen when bias` */
+/**
+ * `shared block = transformer(heads: 8)`: an instance that every call of `block` uses again; `shared blocks[24] = ..` are as
+ * many. Parameters belong to it, states to each use.
+ */
+export interface SharedStatement extends NodeBase {
+  readonly kind: 'shared';
+  readonly name: Identifier;
+  readonly count?: Expr;
+  readonly value: Expr;
+}
+
+/** `param gate, up : [width, d] f32 init normal(0.02) frozen own when bias` */
 export interface ParamStatement extends NodeBase {
   readonly kind: 'param';
   readonly names: readonly Identifier[];
   readonly type: TensorTypeExpr;
   readonly init?: Expr;
   readonly frozen: boolean;
+  /** Each use of a shared instance has its own. */
+  readonly own: boolean;
   readonly when?: Expr;
 }
 

@@ -1,4 +1,5 @@
 /** The catalogue: arms of `route`, values over depth, shared instances, integers, heads. E053x and E042x. */
+import { axesText, type AxisSide, type NamedAxis } from './derivation.js';
 import type { Diagnostic } from './diagnostics.js';
 import { error } from './messages.js';
 import type { Span } from './span.js';
@@ -10,5 +11,23 @@ export function routeArm(index: string, span: Span): Diagnostic {
 export function routeArmOrder(first: number, end: number, axis: string, size: number, span: Span): Diagnostic {
   return error('E0531', `this arm is for ids from ${first} to below ${end}, of the ${size} of ${axis}`, span, {
     notes: [{ text: 'arms rise, and the last one is `_` unless the others take all ids' }],
+  });
+}
+
+export function stackLength(axis: NamedAxis, length: number, span: Span): Diagnostic {
+  return error('E0532', `${axis.spelling} has ${String(axis.size)} places, the list has ${length} elements`, span, { notes: [{ text: 'dim depth = length(past)' }] });
+}
+
+export function sharedOfNoLayer(found: string, span: Span): Diagnostic {
+  return error('E0420', `\`shared\` makes an instance of a layer; this is ${found}`, span);
+}
+
+export function sharedInRoute(name: string, span: Span): Diagnostic {
+  return error('E0421', `\`${name}\` would be one of many routed copies; declare it outside \`route\``, span);
+}
+
+export function sharedAxes(path: string, first: AxisSide, found: AxisSide): Diagnostic {
+  return error('E0422', `\`${path}\` is shared, and another use gives it other axes`, found.span, {
+    label: `over ${axesText(found.axes)}`, notes: [{ text: `the first use made it over ${axesText(first.axes)}; all uses must agree in the axes of their arguments` }],
   });
 }

@@ -51,10 +51,12 @@ function printStatement(s: Statement, width: number): Doc {
       return concat('const ', s.name.name, s.params.length > 0 ? printParameters(s.params) : '', s.type ? ' : ' : '', s.type ? printTensorType(s.type) : '', ' = ', printExpr(s.value));
     case 'def':
       return concat(head, ' = ', printExpr(s.value));
+    case 'shared':
+      return concat(`shared ${s.name.name}`, s.count ? concat('[', printExpr(s.count), ']') : '', ' = ', printExpr(s.value));
     case 'table':
       return concat('table ', s.name.name, '[', printExpr(s.extent), '] = ', printExpr(s.value));
     case 'param':
-      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
+      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.own ? ' own' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
     case 'state':
       return printState(s);
     case 'assign':

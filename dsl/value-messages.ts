@@ -11,8 +11,10 @@ export function unknownName(name: string, suggestions: readonly string[], span: 
   });
 }
 
+const noneYet = { text: 'a value carried from `none` must be assigned by an earlier iteration: `first = if i == 0 then x else first`' };
+
 export function wrongOperand(fn: string, found: string, span: Span): Diagnostic {
-  return error('E0202', `\`${fn}\` is not defined on ${found}`, span);
+  return error('E0202', `\`${fn}\` is not defined on ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function divisionByZero(span: Span): Diagnostic {
@@ -68,7 +70,7 @@ export function notInEnum(name: string, found: string, values: readonly string[]
 }
 
 export function notATensor(what: string, found: string, span: Span): Diagnostic {
-  return error('E0215', `${what} must be a tensor, this is ${found}`, span);
+  return error('E0215', `${what} must be a tensor, this is ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function vectorWithoutAxis(length: number, span: Span): Diagnostic {

@@ -53,13 +53,32 @@ function sameStretch(kinds: readonly number[], a: number, b: number, length: num
   return true;
 }
 
-function classify(frame: Frame, iterations: readonly Iteration[]): readonly number[] {
+/** Members of a shared list are addressed by a stride per repeat: uses that do not rise evenly are different bodies. */
+function evenRuns(frame: Frame, iterations: readonly Iteration[]): readonly Run[] {
+  const runs = findRuns(classify(frame, iterations, false));
+  const even = runs.every((run) => Array.from({ length: run.period }, (_, j) => j).every((j) =>
+    risesEvenly(Array.from({ length: run.times }, (_, t) => rowsOf(iterations[run.start + t * run.period + j].graph)))));
+  return even ? runs : findRuns(classify(frame, iterations, true));
+}
+
+/** Rows of all uses of shared parameters, in order. */
+function rowsOf(graph: Graph): readonly number[] {
+  return graph.nodes.flatMap((n) => (n.op === 'repeat' ? rowsOf(n.body) : n.op === 'param' ? n.rows ?? [] : []));
+}
+
+function risesEvenly(rows: readonly (readonly number[])[]): boolean {
+  if (rows.length < 2) return true;
+  return rows.every((list, t) => list.every((row, k) => row - rows[0][k] === t * (rows[1][0] - rows[0][0])));
+}
+
+/** `exact`: iterations that use different members of a shared list differ. */
+function classify(frame: Frame, iterations: readonly Iteration[], exact: boolean): readonly number[] {
   const numbers = new Map<string, number>();
   const texts = new Map<Graph, string>();
   const outer = new Map<GraphValue, number>();
   const idOf = (v: GraphValue): number => { if (!outer.has(v)) outer.set(v, outer.size); return outer.get(v)!; };
   return iterations.map((it) => {
-    if (!texts.has(it.graph)) texts.set(it.graph, `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.readAs)}`);
+    if (!texts.has(it.graph)) texts.set(it.graph, `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${exact ? rowsOf(it.graph).join() : ''};${signature(it.graph, frame.run, it.readAs)}`);
     const key = texts.get(it.graph)!;
     if (!numbers.has(key)) numbers.set(key, numbers.size);
     return numbers.get(key)!;
@@ -69,7 +88,7 @@ function classify(frame: Frame, iterations: readonly Iteration[]): readonly numb
 /** Emits the iterations into the frame's graph. Returns the carried tensors that leave the last one. */
 export function factor(frame: Frame, label: Identifier, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
-  for (const run of findRuns(classify(frame, iterations))) {
+  for (const run of evenRuns(frame, iterations)) {
     carried = run.times === 1 ? emitOnce(frame, iterations.slice(run.start, run.start + run.period), carried)
       : emitRun(frame, label, iterations, run, carried);
   }

@@ -17,7 +17,7 @@ import { none, type TemplateValue, type TensorValue, type Value } from './value.
 
 export function instantiate(frame: Frame, template: TemplateValue, span: Span, label?: Label): Value {
   const { layer } = template;
-  const instance = childInstance(frame.instance, { label, name: layer.name.name, span });
+  const instance = childInstance(frame.instance, { label, name: layer.name.name, span, ...(template.shared === undefined ? {} : { shared: template.shared }) });
   if (label !== undefined) frame.instance.members.set(label.name, instance);
   const scope = new Scope(template.scope);
   const inside: Frame = { ...frame, scope, instance, depth: frame.depth + 1, emitted: undefined, extras: undefined, symbols: undefined };

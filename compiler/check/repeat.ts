@@ -15,6 +15,7 @@ import { indexUses, plain, valuesAt } from './index-uses.js';
 import { integer } from './number.js';
 import { Scope } from './scope.js';
 import { boundNames, execute } from './statements.js';
+import { mapTensors, tensorsIn } from './tensors-in.js';
 import { describe, errorValue, none, type Value } from './value.js';
 
 /** One iteration as a graph of its own. Inputs: carried tensors, then captured values of the graph around it. */
@@ -52,11 +53,11 @@ export function executeRepeat(frame: Frame, s: RepeatStatement): void {
     for (const n of names) frame.scope.set(n, errorValue);
     throw e;
   }
-  const entering = new Map([...start].flatMap(([n, v]) => (v.kind === 'tensor' ? [[n, frame.graph.use(v)] as const] : [])));
+  const entering = new Map([...start].flatMap(([n, v]) => tensorsIn(n, v)).map(([n, t]) => [n, frame.graph.use(t)]));
   const results = factor(frame, s.label, steps.map((step) => step.iteration), entering);
   for (const [n, v] of steps.at(-1)!.carried) {
-    if (v.kind === 'tensor') frame.scope.set(n, { ...tensor(frame, results.get(n)!, s.span), settled: v.settled });
-    else if (frame.scope.findAssignable(n) !== undefined) frame.scope.set(n, v);
+    const left = mapTensors(n, v, (t, at) => ({ ...tensor(frame, results.get(at)!, s.span), settled: t.settled }));
+    if (tensorsIn(n, v).length > 0 || frame.scope.findAssignable(n) !== undefined) frame.scope.set(n, left);
   }
 }
 
@@ -80,7 +81,10 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
 
 /** What the carried values decide in the body: tensors by their type, others by their value. */
 function carriedKey(carried: ReadonlyMap<string, Value>): string | undefined {
-  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : JSON.stringify(plain(v))));
+  const parts = [...carried].map(([name, v]) => {
+    const tensors = tensorsIn(name, v);
+    return tensors.length === 0 ? JSON.stringify(plain(v)) : tensors.map(([at, t]) => `${at} ${JSON.stringify(t.value.type)} ${t.settled}`).join();
+  });
   return parts.some((p) => p === undefined) ? undefined : parts.join();
 }
 
@@ -113,9 +117,10 @@ function executeIteration(frame: Frame, s: RepeatStatement, index: number, carri
   const inside: Frame = { ...frame, scope, instance, graph, depth: frame.depth + 1 };
   const enters: string[] = [];
   for (const [name, value] of carried) {
-    if (value.kind !== 'tensor') { scope.set(name, value); continue; }
-    enters.push(name);
-    scope.set(name, { ...tensor(inside, graph.builder.input(name, value.value.type), value.span), settled: value.settled });
+    scope.set(name, mapTensors(name, value, (t, at) => {
+      enters.push(at);
+      return { ...tensor(inside, graph.builder.input(at, t.value.type), t.span), settled: t.settled };
+    }));
   }
   scope.set(s.index.name, { ...integer(index), from: [{ name: s.index.name, value: index, span: s.index.span, from: [] }] });
   const errors = frame.run.diagnostics.length;
@@ -123,7 +128,7 @@ function executeIteration(frame: Frame, s: RepeatStatement, index: number, carri
   execute(inside, s.body);
   if (frame.run.diagnostics.length > errors) throw new Abandoned();
   const next = new Map([...carried.keys()].map((n) => [n, scope.find(n)!]));
-  const leaving = [...next].flatMap(([n, v]) => (v.kind === 'tensor' ? [{ name: n, value: graph.use(v) }] : []));
+  const leaving = [...next].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => ({ name, value: graph.use(t) }));
   const exports = graph.exports.map((x, i) => ({ name: `export${i}`, value: x.value }));
   const iteration: Iteration = {
     graph: graph.builder.finish([...leaving, ...exports]), enters, leaves: leaving.map((l) => l.name),

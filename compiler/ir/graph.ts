@@ -40,13 +40,17 @@ export type Storage =
   | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
 
 export interface ParamDecl {
-  /** One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside. */
+  /**
+   * One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside.
+   * Where `shared`, the nodes that use it say with `rows` which path they mean.
+   */
   readonly paths: readonly string[];
   readonly type: TensorType;
   readonly storage: Storage;
   /** Distribution or constant for seeded initialisation. */
   readonly init: Init;
   readonly frozen: boolean;
+  readonly shared?: boolean;
   /** With several ranks: `type` is that of one rank's part; the whole has `count` times its extent along `axis`, part i being that of place i on the mesh axis `group`. */
   readonly shard?: readonly { readonly axis: string; readonly group: string; readonly count: number }[];
   readonly span?: Span;
@@ -101,7 +105,8 @@ export type OpName = Operation['op'];
 
 export type Operation =
   // Sources
-  | { readonly op: 'param'; readonly param: number }
+  /** `rows`, where several places use one declaration: which of its paths each iteration means. */
+  | { readonly op: 'param'; readonly param: number; readonly rows?: readonly number[] }
   /** The state's value when the entry point starts (first use) or as last written. */
   | { readonly op: 'state'; readonly state: number }
   /** Row-major in the result's axis order, evaluated in f64 and rounded once. `perIteration`: one array per iteration. */

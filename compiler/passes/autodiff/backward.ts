@@ -64,7 +64,7 @@ function nodeBackward(node: Exclude<Node, { op: 'repeat' }>, operands: readonly 
   const g = into.of(y)!;
   const { b } = into;
   switch (node.op) {
-    case 'param': into.addParam(node.param, g); break;
+    case 'param': into.addParam(node.param, node.rows === undefined ? g : inRows(b, g, node.rows, b.context.params[node.param])); break;
     case 'map':
       mapGradients(b, node.fn, operands, y, g).forEach((gradient, i) => { if (gradient !== undefined) into.add(operands[i], gradient); });
       break;

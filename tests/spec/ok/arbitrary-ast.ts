@@ -119,7 +119,8 @@ const all = fc.letrec<{
     node({ kind: k('const'), name: id, params: fc.array(parameter(expr, tensor), { maxLength: 2 }), type: maybe(tensor), value: expr, span: s, ...trivia } as never),
     node({ kind: k('table'), name: id, extent: expr, value: expr, span: s, ...trivia } as never),
     node({ kind: k('def'), name: id, value: expr, span: s, ...trivia } as never),
-    node({ kind: k('param'), names: names(1), type: tensor, init: maybe(expr), frozen: fc.boolean(), when: maybe(expr), span: s, ...trivia } as never),
+    node({ kind: k('shared'), name: id, count: maybe(expr), value: expr, span: s, ...trivia } as never),
+    node({ kind: k('param'), names: names(1), type: tensor, init: maybe(expr), frozen: fc.boolean(), own: fc.boolean(), when: maybe(expr), span: s, ...trivia } as never),
     fc.constantFrom('append', 'window', 'last').chain((policy) => node<Statement>({
       kind: k('state'), name: id, policy: fc.constant(policy), extent: policy === 'append' ? fc.constant(undefined) : expr, type: tensor, value: labelled, fill: maybe(expr), span: s, ...trivia,
     } as never)),

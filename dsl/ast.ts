@@ -106,7 +106,7 @@ export interface TensorTypeExpr {
 
 export type Statement =
   | DimStatement | ConstStatement | TableStatement | DefStatement | SharedStatement | ParamStatement | StateStatement
-  | AssignStatement | RepeatStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
+  | AssignStatement | RepeatStatement | HeadStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
   | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
 
 /** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent; the value is a name). */
@@ -199,6 +199,18 @@ export interface RepeatStatement extends NodeBase {
   readonly count: Expr;
   readonly index: Identifier;
   readonly carry?: readonly { readonly name: Identifier; readonly initial?: Expr }[];
+  readonly body: readonly Statement[];
+}
+
+/**
+ * `head mtp[1] as j { .. logits = .. }`: more logits, built only if they are asked for. What the body assigns, the next
+ * head sees and the model does not.
+ */
+export interface HeadStatement extends NodeBase {
+  readonly kind: 'head';
+  readonly label: Identifier;
+  readonly count: Expr;
+  readonly index: Identifier;
   readonly body: readonly Statement[];
 }
 

@@ -15,7 +15,7 @@ export function routeArmOrder(first: number, end: number, axis: string, size: nu
 }
 
 export function stackLength(axis: NamedAxis, length: number, span: Span): Diagnostic {
-  return error('E0532', `${axis.spelling} has ${String(axis.size)} places, the list has ${length} elements`, span, { notes: [{ text: 'dim depth = length(past)' }] });
+  return error('E0532', `${axis.spelling} has ${String(axis.size)} places, the list has ${length} elements`, span, { notes: [{ text: 'dim depth = count(past)' }] });
 }
 
 export function sharedOfNoLayer(found: string, span: Span): Diagnostic {
@@ -30,4 +30,18 @@ export function sharedAxes(path: string, first: AxisSide, found: AxisSide): Diag
   return error('E0422', `\`${path}\` is shared, and another use gives it other axes`, found.span, {
     label: `over ${axesText(found.axes)}`, notes: [{ text: `the first use made it over ${axesText(first.axes)}; all uses must agree in the axes of their arguments` }],
   });
+}
+
+export function mayWrap(fn: string, reach: number, span: Span): Diagnostic {
+  return error('E0533', `this ${fn === 'multiply' ? 'product' : 'sum'} of whole numbers can reach ${reach}, beyond the 2147483647 of 32 bits`, span, {
+    notes: [{ text: 'inputs count as below 2^28: take `mod` first, or mulmod(a, b, modulus: m) for the remainder of a product' }],
+  });
+}
+
+export function headOutsideModel(label: string, span: Span): Diagnostic {
+  return error('E0534', `\`head ${label}\` gives logits of a whole model and stands directly in it`, span);
+}
+
+export function headWithoutLogits(label: string, span: Span): Diagnostic {
+  return error('E0535', `\`head ${label}\` assigns no \`logits\``, span);
 }

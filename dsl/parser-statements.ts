@@ -39,6 +39,7 @@ export abstract class StatementParser extends SectionParser {
       { ALT: () => this.SUBRULE(this.param) },
       { ALT: () => this.SUBRULE(this.state) },
       { ALT: () => this.SUBRULE(this.repeat) },
+      { ALT: () => this.SUBRULE(this.head) },
       { ALT: () => this.SUBRULE(this.ifStatement) },
       { ALT: () => this.SUBRULE(this.at) },
       { ALT: () => this.SUBRULE(this.returnStatement) },
@@ -275,6 +276,18 @@ export abstract class StatementParser extends SectionParser {
     return this.ACTION(() => ({
       kind: 'repeat', label, count, index, ...(carry ? { carry } : {}), body, span: this.spanFrom(first), ...this.trivia(first, opener),
     }));
+  });
+
+  private readonly head: Rule<Statement> = this.RULE('head', (): Statement => {
+    const first = this.CONSUME(keyword.head);
+    const label = this.identifier(this.CONSUME(Name));
+    this.CONSUME(sign['[']);
+    const count = this.SUBRULE(this.expression);
+    this.CONSUME(sign[']']);
+    this.CONSUME(keyword.as);
+    const index = this.identifier(this.CONSUME2(Name));
+    const { opener, body } = this.SUBRULE(this.block);
+    return this.ACTION(() => ({ kind: 'head', label, count, index, body, span: this.spanFrom(first), ...this.trivia(first, opener) }));
   });
 
   private readonly carry: Rule<NonNullable<RepeatStatement['carry']>> = this.RULE('carry', (): NonNullable<RepeatStatement['carry']> => {

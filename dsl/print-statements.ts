@@ -12,7 +12,7 @@ export function printBlock(body: readonly Statement[], around: BlockTrivia = {})
 }
 
 function hasBlock(s: Statement): boolean {
-  return ['repeat', 'if', 'at', 'weights', 'precision', 'mesh'].includes(s.kind);
+  return ['repeat', 'head', 'if', 'at', 'weights', 'precision', 'mesh'].includes(s.kind);
 }
 
 /** What stands before the column at which neighbours line up, and which kinds are neighbours. */
@@ -63,6 +63,8 @@ function printStatement(s: Statement, width: number): Doc {
       return concat(printPattern(s.target), ` ${s.operator} `, printLabelled(s.value));
     case 'repeat':
       return printRepeat(s);
+    case 'head':
+      return concat(`head ${s.label.name}[`, printExpr(s.count), `] as ${s.index.name} `, printBlock(s.body, s));
     case 'if':
       return printIf(s);
     case 'at':

@@ -6,14 +6,16 @@ import { suggest } from '../../dsl/suggest.js';
 import type { ScalarFunction } from '../ir/expr.js';
 import { axisBuiltins } from './axis-builtins.js';
 import type { Call } from './call.js';
-import { contractOver, reduce, requireTensor } from './contract.js';
-import { resolveAxes, resolveAxis } from './dims.js';
-import { elementwise, sizeOf, spread } from './elementwise.js';
+import { contractOver, reduce } from './contract.js';
+import { depthBuiltins } from './depth-builtins.js';
+import { resolveAxes } from './dims.js';
+import { elementwise, sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
-import { building, fail, tensor, type Frame } from './frame.js';
-import { rounded } from './instantiate.js';
+import { fail, type Frame } from './frame.js';
+import { headBuiltins } from './head.js';
 import { ceil, integer } from './number.js';
-import { describe, list, type Value } from './value.js';
+import { describe, type Value } from './value.js';
+import { wholeNumberBuiltins } from './whole-numbers.js';
 
 /** Arguments of a builtin by parameter name. */
 export interface BuiltinArguments {
@@ -69,27 +71,6 @@ function ceiling(a: BuiltinArguments): Value {
   return elementwise(a.frame, 'negate', [elementwise(a.frame, 'floor', [negative], a.span)], a.span);
 }
 
-function listArgument(a: BuiltinArguments): readonly Value[] {
-  const list = a.value('list');
-  if (list.kind === 'list') return list.items;
-  if (list.kind === 'vector') return list.data.map((value) => (Number.isInteger(value) ? integer(value) : { kind: 'number', value }));
-  return fail(messages.wrongArgument('list', 'a list', describe(list), a.expr('list').span));
-}
-
-/** `push(past, x)`: the list with one more element; a tensor in it has a name, so it is rounded as one. */
-function push(a: BuiltinArguments): Value {
-  const x = a.value('x');
-  return list([...listArgument(a), x.kind === 'tensor' ? rounded(a.frame, x) : x]);
-}
-
-/** `stack(past, axis: depth)`: tensors side by side on an axis as long as the list. */
-function stack(a: BuiltinArguments): Value {
-  const parts = listArgument(a).map((value, i) => spread(a.frame, requireTensor(a.frame, { value, span: a.expr('list').span }, `element ${i} of the list`), a.span));
-  const axis = resolveAxis(a.frame, a.expr('axis'));
-  if (axis.size !== parts.length) fail(messages.stackLength(axis, parts.length, a.expr('axis').span));
-  return tensor(a.frame, building(a.frame, a.span).stack(parts.map((p) => a.frame.graph.use(p)), axis.name), a.span, parts);
-}
-
 export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>(Object.entries({
   exp: unary('exp'), ln: unary('log'), sqrt: unary('sqrt'), rsqrt: unary('rsqrt'), tanh: unary('tanh'), sigmoid: unary('sigmoid'),
   softplus: unary('softplus'), erf: unary('erf'), sin: unary('sin'), cos: unary('cos'), abs: unary('absolute'), sign: unary('sign'),
@@ -100,10 +81,10 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>(O
   mean: { parameters: ['x', 'over'], apply: mean },
   dot: { parameters: ['a', 'b', 'over'], apply: (a) => contractOver(a.frame, a.located('a'), a.located('b'), resolveAxes(a.frame, a.expr('over')), a.span) },
   iota: { parameters: ['n'], apply: iota },
-  push: { parameters: ['list', 'x'], apply: push },
-  length: { parameters: ['list'], apply: (a) => integer(listArgument(a).length) },
-  stack: { parameters: ['list', 'axis'], apply: stack },
   ...axisBuiltins,
+  ...depthBuiltins,
+  ...wholeNumberBuiltins,
+  ...headBuiltins,
 }));
 
 export function applyBuiltin(frame: Frame, name: string, e: Call): Value {

@@ -11,6 +11,7 @@ import { arithmetic, floor, integer, negate, real, type NumberValue } from './nu
 import { scalarMeaning } from './scalar-meaning.js';
 import { scoreCall, toScore } from './score.js';
 import { bool, describe, type TensorValue, type Value, type VectorValue } from './value.js';
+import { requireNoWrap } from './whole-numbers.js';
 
 const comparisons: ReadonlySet<ScalarFunction> = new Set(['less', 'less_equal', 'equal', 'not_equal']);
 const logic: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
@@ -92,6 +93,7 @@ function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], spa
   const dtypes = located.flatMap((a, i) => (fn === 'select' && i === 0 ? [] : [a.kind === 'tensor' ? a.value.type.dtype : literalDType(a)]));
   const float = fn === 'divide' || dtypes.some((d) => d !== undefined && isFloat(d));
   const operands = located.map((a, i) => operand(frame, a, fn === 'select' && i === 0 ? false : float, fn, span));
+  if (!float && !logic.has(fn)) requireNoWrap(frame, fn, operands, span);
   return tensor(frame, building(frame, span).map(fn, ...leaderFirst(frame, fn, operands, tensors, span)), span, tensors);
 }
 

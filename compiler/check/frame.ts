@@ -31,6 +31,8 @@ export interface Elaboration {
   readonly wanted: (path: string) => boolean;
   /** Sites (paths without indices) of all exports, wanted or not. */
   readonly exported: Set<string>;
+  /** Labels of heads that nobody asked for. */
+  readonly absentHeads: string[];
   /** What was decided by path (storages, wanted exports), in order, so that other iterations can be compared. */
   readonly decisions: PathDecision[];
   /** Inputs of the model's graph, as tensors. */

@@ -6,6 +6,7 @@ import type { DType } from '../ir/dtype.js';
 import { isFloat } from '../ir/dtype.js';
 import type { AxisValue } from './axis.js';
 import { coerce } from './arguments.js';
+import { endingIn, inOrder } from './axis-order.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { spread } from './elementwise.js';
 import { bindAxes } from './unify.js';
@@ -70,8 +71,16 @@ function checkResults(inside: Frame, layer: Layer, results: readonly Value[], re
     if (value.kind === 'error') throw new Abandoned();
     const found = spread(inside, requireTensor(inside, { value, span: declared.span }, `what ${layer.name.name} returns`), call);
     requireResultAxes(inside, layer, declared, found, rest);
-    return settle(inside, found, declared.type);
+    const names = declared.type.axes.map((e) => resolveAxis(inside, e).name);
+    return settle(inside, reordered(inside, found, names), declared.type);
   });
+}
+
+/** A result has its axes in the declared order. */
+function reordered(inside: Frame, t: TensorValue, last: readonly string[]): TensorValue {
+  const found = inside.graph.use(t);
+  const value = inOrder(inside, found, endingIn(found.type.axes, last), t.span);
+  return value === found ? t : { ...t, graph: inside.graph, value };
 }
 
 function requireResultAxes(inside: Frame, layer: Layer, declared: ResultType, found: TensorValue, rest: readonly AxisValue[]): void {

@@ -4,14 +4,17 @@
  */
 import type { RepeatStatement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
-import type { Graph, Value as GraphValue } from '../ir/graph.js';
+import type { Span } from '../../dsl/span.js';
+import { sameAxes } from '../ir/axes.js';
+import type { Graph, TensorType, Value as GraphValue } from '../ir/graph.js';
+import { inOrder } from './axis-order.js';
 import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { factor } from './factor.js';
 import { Abandoned, childInstance, fail, tensor, type Frame, type PathDecision } from './frame.js';
 import { GraphScope } from './graph-scope.js';
-import { indexUses, plain, valuesAt } from './index-uses.js';
+import { indexUses, isPlain, plain, valuesAt } from './index-uses.js';
 import { integer } from './number.js';
 import { Scope } from './scope.js';
 import { boundNames, execute } from './statements.js';
@@ -83,7 +86,7 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
 function carriedKey(carried: ReadonlyMap<string, Value>): string | undefined {
   const parts = [...carried].map(([name, v]) => {
     const tensors = tensorsIn(name, v);
-    return tensors.length === 0 ? JSON.stringify(plain(v)) : tensors.map(([at, t]) => `${at} ${JSON.stringify(t.value.type)} ${t.settled}`).join();
+    return tensors.length === 0 ? (isPlain(v) ? JSON.stringify(plain(v)) : undefined) : tensors.map(([at, t]) => `${at} ${JSON.stringify(t.value.type)} ${t.settled}`).join();
   });
   return parts.some((p) => p === undefined) ? undefined : parts.join();
 }
@@ -109,6 +112,11 @@ function carriedNames(frame: Frame, s: RepeatStatement): readonly string[] {
   return [...new Set(s.body.flatMap(boundNames))].filter((n) => frame.scope.findAssignable(n) !== undefined);
 }
 
+/** A carried value leaves with its axes in the order in which it entered. */
+function asEntered(inside: Frame, value: GraphValue, entered: TensorType | undefined, span: Span): GraphValue {
+  return entered !== undefined && sameAxes(entered.axes, value.type.axes) ? inOrder(inside, value, entered.axes, span) : value;
+}
+
 function executeIteration(frame: Frame, s: RepeatStatement, index: number, carried: ReadonlyMap<string, Value>): Step {
   const label = { ...s.label, written: true };
   const instance = childInstance(frame.instance, { label, index, owner: s, name: s.label.name, span: s.span });
@@ -128,7 +136,8 @@ function executeIteration(frame: Frame, s: RepeatStatement, index: number, carri
   execute(inside, s.body);
   if (frame.run.diagnostics.length > errors) throw new Abandoned();
   const next = new Map([...carried.keys()].map((n) => [n, scope.find(n)!]));
-  const leaving = [...next].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => ({ name, value: graph.use(t) }));
+  const entering = new Map([...carried].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => [name, t.value.type]));
+  const leaving = [...next].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => ({ name, value: asEntered(inside, graph.use(t), entering.get(name), t.span) }));
   const exports = graph.exports.map((x, i) => ({ name: `export${i}`, value: x.value }));
   const iteration: Iteration = {
     graph: graph.builder.finish([...leaving, ...exports]), enters, leaves: leaving.map((l) => l.name),

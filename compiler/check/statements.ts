@@ -9,6 +9,7 @@ import { elementwise, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { Abandoned, attempt, fail, place, type Frame, type Label } from './frame.js';
 import { exportTensor } from './export.js';
+import { executeHead } from './head.js';
 import { rounded } from './instantiate.js';
 import { splitParts } from './join.js';
 import { executeRepeat } from './repeat.js';
@@ -44,6 +45,7 @@ function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
     case 'state': declareState(frame, s); return undefined;
     case 'assign': assign(frame, s); return undefined;
     case 'repeat': executeRepeat(frame, s); return undefined;
+    case 'head': executeHead(frame, s); return undefined;
     case 'if': return execute(frame, condition(frame, s.condition) ? s.then : s.otherwise);
     case 'at': return executeAt(frame, s);
     case 'return': return s.values.length === 1 ? flatten(evaluate(frame, s.values[0])) : s.values.map((v) => evaluate(frame, v));

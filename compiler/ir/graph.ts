@@ -28,6 +28,7 @@ export interface Value { readonly id: ValueId; readonly type: TensorType }
  * - starts [sequences + 1]: tokens of sequence s are starts[s] .. starts[s + 1] - 1 of this launch.
  * - rows [outputs]: which tokens' logits are wanted.
  * - temperature [1] f32, seed [1] u32: sampling.
+ * Models that look ahead have `aheadK` [tokens] besides: the id K places later in the sequence, -1 where it is not known.
  */
 export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows', 'temperature', 'seed'] as const;
 

@@ -119,7 +119,7 @@ describe('a history over depth', () => {
   it('attention over the sums of earlier blocks (Kimi K3)', async () => {
     const items = `layer over_depth(past: list, part: [.., d], norm: layer) -> [.., d] {
   param query : [d]
-  dim depth = length(past) + 1
+  dim depth = count(past) + 1
   all = stack(push(past, part), axis: depth)
   at f32 {
     w = softmax(sum(query * (key = norm(all)), over: d), depth)
@@ -132,7 +132,10 @@ describe('a history over depth', () => {
   repeat layers[7] as i carry (past, part) {
     h = depth = over_depth(past, part, norm)
     part += f = ffn(h)
-    if i mod 3 == 2 { past = push(past, part)  part = 0 * part }
+    if i mod 3 == 2 {
+      past = push(past, part)
+      part = 0 * part
+    }
   }
   x = depth = over_depth(past, part, norm)`, items);
     await check({
@@ -155,7 +158,7 @@ describe('a history over depth', () => {
 
   it('each block reads a weighted sum of all before it (DenseFormer)', async () => {
     const items = `layer weighted(past: list, like: [.., d]) -> [.., d] {
-  dim depth = length(past)
+  dim depth = count(past)
   param alpha : [depth] init 1.0
   all = stack(past, axis: depth)
   return dot(alpha, all, over: depth)
@@ -331,8 +334,12 @@ describe('unequal layers', () => {
   table width[5] = [8, 0, 0, 20, 0]
   repeat layers[5] as i {
     if kind[i] == block { x += f = swiglu(norm = norm(x), width: width[i]) }
-    if kind[i] == line { x += f = linear(norm = norm(x), hidden) }
-  }`);
+    if kind[i] == line { x += f = square(norm = norm(x)) }
+  }`, `layer square(x: [.., d]) -> [.., d] {
+  dim out = like d
+  param weight : [out, d]
+  return rename(weight @ x, from: out, to: d)
+}`);
     await check({
       text, plain: perToken((x0, w) => {
         let x: Vector = x0;

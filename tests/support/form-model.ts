@@ -26,7 +26,9 @@ export interface FormCase {
   readonly scale?: (path: string) => number;
   readonly overrides?: Readonly<Record<string, OverrideValue>>;
   readonly lengths?: readonly number[];
+  /** Exports to build, and the output to compare instead of the logits. */
   readonly taps?: readonly string[];
+  readonly output?: string;
 }
 
 /** A generator (mulberry32) seeded by text, in (-1, 1). */
@@ -61,8 +63,9 @@ export async function checkForm(c: FormCase, name: Runnable, pieces: readonly nu
   const lengths = c.lengths ?? [17, 6];
   const { bundle, diagnostics } = compile({
     entry: { path: 'form.firn', text: c.text }, load: nodeLoader, target: name, sequences: lengths.length, maxTokens: 48, outputs: 48, context: 64,
-    ...(c.overrides === undefined ? {} : { overrides: c.overrides }),
+    ...(c.overrides === undefined ? {} : { overrides: c.overrides }), ...(c.taps === undefined ? {} : { taps: c.taps }),
   });
+  const output = c.output ?? 'logits';
   expect(diagnostics.map((d) => `${d.code} ${d.message} @${d.span.line}`)).toEqual([]);
   const device = await openDevice(name);
   const model = await load(bundle!, device, { weights: { seed: 1 } });
@@ -79,9 +82,9 @@ export async function checkForm(c: FormCase, name: Runnable, pieces: readonly nu
       const out: number[][] = prompts.map(() => []);
       for (let from = 0; from < Math.max(...lengths); from += piece) {
         const active = prompts.map((_, s) => s).filter((s) => from < lengths[s]);
-        const works = active.map((s) => ({ sequence: sequences[s], tokens: prompts[s].slice(from, from + piece), rows: 'all' as const }));
-        const results = await model.session.run(works, ['logits']);
-        active.forEach((s, i) => out[s].push(...(results[i].outputs.logits as Float32Array)));
+        const works = active.map((s) => ({ sequence: sequences[s], tokens: prompts[s].slice(from, from + piece), rows: 'all' as const, next: prompts[s].slice(from + piece) }));
+        const results = await model.session.run(works, [output]);
+        active.forEach((s, i) => out[s].push(...(results[i].outputs[output] as Float32Array)));
       }
       sequences.forEach((s) => model.session.close(s));
       wanted.forEach((list, s) => expect(farthest(out[s], list), `${name}, pieces of ${piece}, sequence ${s}`).toBeLessThan(tolerance[name]));

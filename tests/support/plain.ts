@@ -49,3 +49,18 @@ export function attend(q: readonly Vector[], k: readonly Vector[], v: readonly V
     return v[0].map((_, i) => seen.reduce((n, s, at) => n + weights[at] * v[s][i], 0));
   });
 }
+
+/** Rotary embedding of a vector: pairs of neighbours, or of halves. */
+export function rotate(x: Vector, position: number, freq: Vector, pairs: 'interleaved' | 'half', scale = 1): number[] {
+  const out = [...x];
+  const half = x.length / 2;
+  freq.forEach((f, p) => {
+    const [i, j] = pairs === 'interleaved' ? [2 * p, 2 * p + 1] : [p, p + half];
+    const [c, s] = [scale * Math.cos(position * f), scale * Math.sin(position * f)];
+    out[i] = x[i] * c - x[j] * s;
+    out[j] = x[j] * c + x[i] * s;
+  });
+  return out;
+}
+
+export const frequencies = (base: number, dims: number): number[] => Array.from({ length: dims / 2 }, (_, i) => base ** (-2 * i / dims));

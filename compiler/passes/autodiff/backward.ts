@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../../ir/build.js';
 import type { Graph, Node, ParamDecl, Value, ValueId } from '../../ir/graph.js';
 import { copyNode } from '../../ir/rebuild.js';
 import { axisGradients, type AxisOp } from './axis-gradients.js';
-import { Cotangents, fit } from './cotangents.js';
+import { Cotangents, fit, inRows } from './cotangents.js';
 import { mapGradients } from './map-gradients.js';
 import { repeatBackward, repeatForward, type Taped } from './repeat-gradients.js';
 import { sumGradients, type SumOp } from './sum-gradients.js';

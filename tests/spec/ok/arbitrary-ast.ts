@@ -126,6 +126,7 @@ const all = fc.letrec<{
     } as never)),
     node({ kind: k('assign'), target: pattern, operator: fc.constantFrom('=', '+='), value: labelled, span: s, ...trivia } as never),
     node({ kind: k('repeat'), label: id, count: expr, index: id, carry: maybe(fc.array(node({ name: id, initial: maybe(expr) } as never), { maxLength: 2 })), body, span: s, ...trivia, closing } as never),
+    node({ kind: k('head'), label: id, count: expr, index: id, body, span: s, ...trivia, closing } as never),
     node({ kind: k('if'), condition: expr, then: body, otherwise: body, span: s, ...trivia, thenClosing: closing, closing } as never),
     node({ kind: k('at'), dtype: fc.constantFrom('f32', 'bf16').map((n) => ({ name: n, span })), body, span: s, ...trivia, closing } as never),
     node({ kind: k('return'), values: fc.oneof(exprs(2), labelled.filter((e) => e.kind !== 'tuple').map((e) => [e])), span: s, ...trivia } as never),

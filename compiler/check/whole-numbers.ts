@@ -37,6 +37,7 @@ function rangeOf(graph: GraphScope, value: GraphValue): Range {
   const range = (i: number): Range => rangeOf(graph, operands[i]);
   switch (node.op) {
     case 'const': return union([node.data, ...(node.perIteration ?? [])].flat().map((v) => ({ low: v, high: v })));
+    case 'select_keys': return { low: -1, high: inputs.high };
     case 'iota': case 'top': return { low: 0, high: extentOf(node, operands) - 1 };
     case 'map': return node.results[0].type.dtype === 'i32' ? mapRange(node.fn, operands.map((_, i) => range(i))) : { low: 0, high: 1 };
     case 'gather': return union([range(0), { low: 0, high: 0 }]);

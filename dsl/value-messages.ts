@@ -2,6 +2,7 @@
 import type { Diagnostic } from './diagnostics.js';
 import { axisText, derivation, quoted, type DimOrigin, type NamedAxis } from './derivation.js';
 import { didYouMean, error, replaceBy } from './messages.js';
+import { refusalOf } from './refusals.js';
 import type { Span } from './span.js';
 
 export function unknownName(name: string, suggestions: readonly string[], span: Span): Diagnostic {
@@ -110,7 +111,8 @@ export function tupleCount(names: number, found: string, span: Span): Diagnostic
 }
 
 export function nothingToAdd(name: string, span: Span): Diagnostic {
-  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span);
+  const refusal = refusalOf(name);
+  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span, refusal === undefined ? {} : { notes: [{ text: refusal }] });
 }
 
 export function indexedAssignment(name: string, span: Span): Diagnostic {

@@ -45,7 +45,8 @@ function fixedSize(axis: Axis, stage: string): number {
 }
 
 const boolOperands: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
-const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
+/** Functions that whole numbers are widened for. */
+export const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
 const numericOperands: ReadonlySet<ScalarFunction> = new Set(['add', 'subtract', 'multiply', 'divide', 'floor_divide', 'mod', 'negate', 'absolute', 'sign']);
 
 /** Floats of any width mix; everything else must be of one dtype. */

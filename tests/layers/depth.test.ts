@@ -12,7 +12,7 @@ const devices: readonly Runnable[] = ['reference', 'cpu'];
 const all: readonly Runnable[] = [...devices, 'wgsl'];
 
 function spec(body: string, items = '', end = 'logits = head = linear(x, vocab)'): string {
-  return `use std.{rms, embedding, linear, swiglu, softmax}
+  return `use std.{rms, embedding, linear, square, swiglu, depth_attention, depth_average, hyper_connections}
 ${items}
 model Deep {
   dim vocab = ${vocab}
@@ -117,27 +117,17 @@ layer read(x: [.., d], k: [.., heads, size], v: [.., heads, size]) -> [.., d] {
 
 describe('a history over depth', () => {
   it('attention over the sums of earlier blocks (Kimi K3)', async () => {
-    const items = `layer over_depth(past: list, part: [.., d], norm: layer) -> [.., d] {
-  param query : [d]
-  dim depth = count(past) + 1
-  all = stack(push(past, part), axis: depth)
-  at f32 {
-    w = softmax(sum(query * (key = norm(all)), over: d), depth)
-    h = dot(w, all, over: depth)
-  }
-  return h
-}`;
     const text = spec(`past = [x]
   part = 0 * x
   repeat layers[7] as i carry (past, part) {
-    h = depth = over_depth(past, part, norm)
+    h = depth = depth_attention(past, part, norm)
     part += f = ffn(h)
     if i mod 3 == 2 {
       past = push(past, part)
       part = 0 * part
     }
   }
-  x = depth = over_depth(past, part, norm)`, items);
+  x = depth = depth_attention(past, part, norm)`);
     await check({
       text, plain: perToken((x0, w) => {
         const past: Vector[] = [x0];
@@ -157,25 +147,20 @@ describe('a history over depth', () => {
   });
 
   it('each block reads a weighted sum of all before it (DenseFormer)', async () => {
-    const items = `layer weighted(past: list, like: [.., d]) -> [.., d] {
-  dim depth = count(past)
-  param alpha : [depth] init 1.0
-  all = stack(past, axis: depth)
-  return dot(alpha, all, over: depth)
-}`;
     const text = spec(`past = [x]
   repeat layers[4] as i carry (x, past) {
     y = x + (f = ffn(norm = norm(x)))
+    x = mix = depth_average(past, y)
     past = push(past, y)
-    x = mix = weighted(past, y)
-  }`, items);
+  }`);
     await check({
       text, plain: perToken((x0, w) => {
         const past: Vector[] = [x0];
         let x: Vector = x0;
         for (let i = 0; i < 4; i++) {
-          past.push(add(x, ffnOf(w, `layers[${i}].f`, norm(w, `layers[${i}].norm`, x))));
-          x = add(...past.map((p, n) => times(p, w(`layers[${i}].mix.alpha`)[n])));
+          const y = add(x, ffnOf(w, `layers[${i}].f`, norm(w, `layers[${i}].norm`, x)));
+          x = add(...past.map((p, n) => times(p, w(`layers[${i}].mix.old`)[n])), times(y, w(`layers[${i}].mix.new`)));
+          past.push(y);
         }
         return x;
       }),
@@ -239,39 +224,13 @@ layer layered(ids: [..] i32, rows: dim, layers: dim, small: dim) -> [.., layers,
 });
 
 describe('several streams', () => {
-  const hyper = `layer hyper(x: [.., streams, d], rounds: int, body: layer) -> [.., streams, d] {
-  dim out = like streams
-  dim wide = streams * d
-  param pre, post : [out, wide]
-  param mixing    : [out, streams, wide]
-  at f32 {
-    flat = flatten(x, axes: (streams, d), to: wide)
-    n = flat * rsqrt(mean(flat * flat, over: wide) + 1e-6)
-    a = rename(sigmoid(pre @ n), from: out, to: streams)
-    b = 2 * sigmoid(post @ n)
-    z = mixing @ n
-    m = softmax(z, out) + 1e-6
-    repeat sinkhorn[rounds] as r {
-      m = m / (sum(m, over: streams) + 1e-6)
-      m = m / (sum(m, over: out) + 1e-6)
-    }
-    h = dot(a, x, over: streams)
-  }
-  y = body = body(h)
-  at f32 {
-    kept = dot(m, x, over: streams)
-    next = kept + outer(b, y)
-  }
-  return rename(next, from: out, to: streams)
-}`;
-
   it('a mix made doubly stochastic by Sinkhorn steps (DeepSeek-V4)', async () => {
     const text = spec(`dim streams = 3
   x = broadcast(x, axis: streams)
   repeat layers[2] as i {
-    x = ffn = hyper(x, rounds: 4, body: ffn)
+    x = ffn = hyper_connections(x, rounds: 4, eps: 1e-6, body: ffn)
   }
-  y = sum(x, over: streams)`, hyper, 'logits = head = linear(y, vocab)');
+  y = sum(x, over: streams)`, '', 'logits = head = linear(y, vocab)');
     const n = 3;
     await check({
       text, plain: perToken((x0, w) => {
@@ -279,10 +238,10 @@ describe('several streams', () => {
         for (let i = 0; i < 2; i++) {
           const at = `layers[${i}].ffn`;
           const flat = rms(x.flat(), undefined, 1e-6);
-          const a = apply(w(`${at}.pre`), flat).map(sigmoid);
-          const b = apply(w(`${at}.post`), flat).map((v) => 2 * sigmoid(v));
+          const a = add(apply(w(`${at}.pre`), flat), w(`${at}.pre_bias`)).map(sigmoid);
+          const b = add(apply(w(`${at}.post`), flat), w(`${at}.post_bias`)).map((v) => 2 * sigmoid(v));
           // mixing [out, streams, wide]: m[out][stream]
-          const z = apply(w(`${at}.mixing`), flat);
+          const z = add(apply(w(`${at}.mixing`), flat), w(`${at}.mixing_bias`));
           let m = Array.from({ length: n }, (_, o) => [...row(z, o, n)]);
           const columns = Array.from({ length: n }, (_, s) => softmax(m.map((r) => r[s])));
           m = m.map((r, o) => r.map((_, s) => columns[s][o] + 1e-6));
@@ -335,11 +294,7 @@ describe('unequal layers', () => {
   repeat layers[5] as i {
     if kind[i] == block { x += f = swiglu(norm = norm(x), width: width[i]) }
     if kind[i] == line { x += f = square(norm = norm(x)) }
-  }`, `layer square(x: [.., d]) -> [.., d] {
-  dim out = like d
-  param weight : [out, d]
-  return rename(weight @ x, from: out, to: d)
-}`);
+  }`);
     await check({
       text, plain: perToken((x0, w) => {
         let x: Vector = x0;

@@ -14,15 +14,13 @@ const items = `layer attention(x: [.., d], out: dim, heads: dim, size: dim, rank
   param wq, wk, wv : [heads, size, d]
   param wo         : [out, heads, size]
   q = wq @ x
-  if rank != none { q += delta = low_rank(x, heads, size, rank) }
+  if rank != none {
+    dim all = heads * size
+    q += split(delta = low_rank_addition(x, out: all, rank: rank), axis: all, into: (heads, size))
+  }
   state kv : append [heads, size + size] = [wk @ x | wv @ x]
   o = attend(q, over: kv as (k, v), k: k, v: v, score: s * size ** -0.5)
   return dot(wo, o, over: (heads, size))
-}
-layer low_rank(x: [.., d], heads: dim, size: dim, rank: dim) -> [.., heads, size] {
-  param a : [rank, d] own
-  param b : [heads, size, rank] own
-  return b @ (a @ x)
 }
 layer block(x: [.., d], heads: dim, size: dim) -> [.., d] {
   y = x + (attn = attention(attn_norm = rms(x, eps: 1e-6), d, heads, size))
@@ -30,7 +28,7 @@ layer block(x: [.., d], heads: dim, size: dim) -> [.., d] {
 }`;
 
 function spec(body: string): string {
-  return `use std.{rms, embedding, linear, swiglu}
+  return `use std.{rms, embedding, linear, swiglu, low_rank_addition}
 ${items}
 model Shared {
   dim vocab = ${vocab}

@@ -15,6 +15,7 @@ import { pathIn, type Iteration } from './repeat.js';
 import { foreignReads, iterationOf, resolveState, type WrittenStates } from './foreign-states.js';
 import { inline, type StateReads, type TableMap } from './inline.js';
 import { signature } from './signature.js';
+import { isSmall } from './small-bodies.js';
 
 /** `times` repetitions of the `period` iterations from `start` on. */
 export interface Run { readonly start: number; readonly period: number; readonly times: number }
@@ -129,7 +130,9 @@ function classify(frame: Frame, iterations: readonly Iteration[], reading: Readi
 export function factor(frame: Frame, label: Identifier, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
   for (const run of runsOf(frame, iterations)) {
-    carried = run.times === 1 ? emitOnce(frame, iterations.slice(run.start, run.start + run.period), carried)
+    const period = iterations.slice(run.start, run.start + run.period);
+    const once = run.times === 1 || isSmall(period.map((it) => it.graph), run.times);
+    carried = once ? emitOnce(frame, iterations.slice(run.start, run.start + run.period * run.times), carried)
       : emitRun(frame, label, iterations, run, carried);
   }
   return carried;

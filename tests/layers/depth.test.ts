@@ -259,6 +259,14 @@ describe('several streams', () => {
     }, all);
   });
 
+  it('Sinkhorn steps on a few streams are in place, not a repeat', () => {
+    const { module } = elaborateText(spec(`dim streams = 4
+  x = broadcast(x, axis: streams)
+  x = ffn = hyper_connections(x, rounds: 20, eps: 1e-6, body: ffn)
+  y = sum(x, over: streams)`, '', 'logits = head = linear(y, vocab)'));
+    expect(module!.graph.nodes.filter((n) => n.op === 'repeat')).toEqual([]);
+  });
+
   it('one of the streams is computed, the others are predicted and corrected (AltUp)', async () => {
     const altup = `layer altup(x: [.., streams, d], active: int, body: layer) -> [.., streams, d] {
   dim out = like streams

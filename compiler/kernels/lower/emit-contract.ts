@@ -70,12 +70,14 @@ function emitInStretches(l: Lowering, node: Contract, region: Region, axis: Axis
 }
 
 /** Whether an operand selects by ids along `axis` in this very kernel: then each choice is a contraction of its own. */
-function sumsChoices(l: Lowering, value: ValueId, axis: string): boolean {
+function sumsChoices(l: Lowering, value: ValueId, axis: string, seen = new Set<ValueId>()): boolean {
+  if (seen.has(value)) return false;
+  seen.add(value);
   if (l.level.stored.has(value) && !l.own.has(value)) return false;
   const node = l.level.index.producer.get(value);
   if (!node || !l.type(value).axes.some((a) => a.name === axis)) return false;
   if (node.op === 'contract' && node.select) return l.type(node.operands[2]).axes.some((a) => a.name === axis);
-  return node.operands.some((o) => sumsChoices(l, o, axis));
+  return node.operands.some((o) => sumsChoices(l, o, axis, seen));
 }
 
 /** sum over the choices, one at a time: each is a contraction with the operand its id selects. */

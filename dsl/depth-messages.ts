@@ -38,6 +38,12 @@ export function mayWrap(fn: string, reach: number, span: Span): Diagnostic {
   });
 }
 
+export function sharedStorage(first: string, other: string, span: Span): Diagnostic {
+  return error('E0423', `\`${first}\` and \`${other}\` belong to one shared list and would be stored differently`, span, {
+    notes: [{ text: 'quantize all members, `blocks[*]`, or none; a checkpoint must hold them in one format' }],
+  });
+}
+
 export function headOutsideModel(label: string, span: Span): Diagnostic {
   return error('E0534', `\`head ${label}\` gives logits of a whole model and stands directly in it`, span);
 }

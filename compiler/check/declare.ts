@@ -54,7 +54,7 @@ export function declareParam(frame: Frame, s: ParamStatement): void {
   const dtype: DType = declared === undefined || isFloat(declared) ? 'f32' : declared;
   for (const n of s.names) {
     const declare = (paths: readonly string[]): ParamDecl =>
-      ({ paths, type: { dtype, axes: all }, storage: storageOf(frame, paths[0], declared, axes), init, frozen: s.frozen, span: n.span });
+      ({ paths, type: { dtype, axes: all }, storage: storageOfAll(frame, paths, declared, axes, n.span), init, frozen: s.frozen, span: n.span });
     const made = constant(frame, paramValue(frame, s, n, declare), n.span);
     const value: TensorValue = { ...made, settled: true, ...(routing === undefined ? {} : { routing }) };
     frame.scope.set(n.name, value);
@@ -79,6 +79,13 @@ function storageOf(frame: Frame, path: string, declared: DType | undefined, own:
   const storage = decide(path);
   run.decisions.push({ path, value: JSON.stringify(storage), decide: (at) => JSON.stringify(decide(at)) });
   return storage;
+}
+
+/** Several paths of one declaration, members of a shared list, are stored alike. */
+function storageOfAll(frame: Frame, paths: readonly string[], declared: DType | undefined, own: readonly Axis[], span: Span): Storage {
+  const [first, ...others] = paths.map((path) => storageOf(frame, path, declared, own));
+  const unlike = others.findIndex((storage) => JSON.stringify(storage) !== JSON.stringify(first));
+  return unlike < 0 ? first : fail(messages.sharedStorage(paths[0], paths[unlike + 1], span));
 }
 
 const defaultInit: Init = { kind: 'normal', deviation: 0.02 };

@@ -113,6 +113,7 @@ describe('shared instances', () => {
   it.each([
     ['a use with other axes', 'shared f = swiglu(width: 8)\n  x += a = f(x)\n  dim other = 6\n  y = wide = linear(x, other)\n  z = b = f(y)', 'E0422'],
     ['what is no layer', 'shared f = 3', 'E0420'],
+    ['members that are stored differently', 'shared f[2] = swiglu(width: 8)\n  repeat pass[2] as i { x += use = f[i](x) }\n  quantize f[1].gate to int4(group: 8, along: in)', 'E0423'],
   ])('refuses %s', (_, body, code) => {
     expect(elaborateText(spec(body)).diagnostics.map((d) => d.code)).toContain(code);
   });

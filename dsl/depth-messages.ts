@@ -1,21 +1,21 @@
-/** The catalogue: arms of `route`, values over depth, shared instances, integers, heads. E053x and E042x. */
+/** The catalogue: arms of `route`, values over depth, shared instances, integers, heads. E054x and E042x. */
 import { axesText, type AxisSide, type NamedAxis } from './derivation.js';
 import type { Diagnostic } from './diagnostics.js';
 import { error } from './messages.js';
 import type { Span } from './span.js';
 
 export function routeArm(index: string, span: Span): Diagnostic {
-  return error('E0530', `an arm of \`route\` is for the ids below a number: \`${index} < 512 => ..\`, then \`_ => ..\``, span);
+  return error('E0541', `an arm of \`route\` is for the ids below a number: \`${index} < 512 => ..\`, then \`_ => ..\``, span);
 }
 
 export function routeArmOrder(first: number, end: number, axis: string, size: number, span: Span): Diagnostic {
-  return error('E0531', `this arm is for ids from ${first} to below ${end}, of the ${size} of ${axis}`, span, {
+  return error('E0542', `this arm is for ids from ${first} to below ${end}, of the ${size} of ${axis}`, span, {
     notes: [{ text: 'arms rise, and the last one is `_` unless the others take all ids' }],
   });
 }
 
 export function stackLength(axis: NamedAxis, length: number, span: Span): Diagnostic {
-  return error('E0532', `${axis.spelling} has ${String(axis.size)} places, the list has ${length} elements`, span, { notes: [{ text: 'dim depth = count(past)' }] });
+  return error('E0543', `${axis.spelling} has ${String(axis.size)} places, the list has ${length} elements`, span, { notes: [{ text: 'dim depth = count(past)' }] });
 }
 
 export function sharedOfNoLayer(found: string, span: Span): Diagnostic {
@@ -33,7 +33,7 @@ export function sharedAxes(path: string, first: AxisSide, found: AxisSide): Diag
 }
 
 export function mayWrap(fn: string, reach: number, span: Span): Diagnostic {
-  return error('E0533', `this ${fn === 'multiply' ? 'product' : 'sum'} of whole numbers can reach ${reach}, beyond the 2147483647 of 32 bits`, span, {
+  return error('E0544', `this ${fn === 'multiply' ? 'product' : 'sum'} of whole numbers can reach ${reach}, beyond the 2147483647 of 32 bits`, span, {
     notes: [{ text: 'inputs count as below 2^28: take `mod` first, or mulmod(a, b, modulus: m) for the remainder of a product' }],
   });
 }
@@ -45,9 +45,9 @@ export function sharedStorage(first: string, other: string, span: Span): Diagnos
 }
 
 export function headOutsideModel(label: string, span: Span): Diagnostic {
-  return error('E0534', `\`head ${label}\` gives logits of a whole model and stands directly in it`, span);
+  return error('E0545', `\`head ${label}\` gives logits of a whole model and stands directly in it`, span);
 }
 
 export function headWithoutLogits(label: string, span: Span): Diagnostic {
-  return error('E0535', `\`head ${label}\` assigns no \`logits\``, span);
+  return error('E0546', `\`head ${label}\` assigns no \`logits\``, span);
 }

@@ -93,8 +93,8 @@ describe('heads', () => {
   });
 
   it.each([
-    ['a head in a layer', 'layer f(x: [.., d]) -> [.., d] {\n  head more[1] as j { logits = x }\n  return x\n}\n', 'logits = y = f(x)', 'E0534'],
-    ['a head without logits', '', 'logits = x\n  head more[1] as j { y = x }', 'E0535'],
+    ['a head in a layer', 'layer f(x: [.., d]) -> [.., d] {\n  head more[1] as j { logits = x }\n  return x\n}\n', 'logits = y = f(x)', 'E0545'],
+    ['a head without logits', '', 'logits = x\n  head more[1] as j { y = x }', 'E0546'],
   ])('refuses %s', (_, items, body, code) => {
     const text = `use std.{embedding}\n${items}model M {\n  dim vocab = 8\n  dim hidden = 4\n  x = embed = embedding(tokens, vocab, hidden)\n  ${body}\n}\n`;
     expect(elaborateText(text, { taps: true }).diagnostics.map((d) => d.code)).toContain(code);

@@ -52,6 +52,6 @@ describe('whole numbers', () => {
     ['a sum beyond 32 bits', 'h = (tokens * 7 + tokens * 7) mod 7', true],
     ['positions in arithmetic', 'h = (position + 1) * 4 mod 7', false],
   ])('%s', (_, body, refused) => {
-    expect(elaborateText(spec(body)).diagnostics.map((d) => d.code)).toEqual(refused ? ['E0533'] : []);
+    expect(elaborateText(spec(body)).diagnostics.map((d) => d.code)).toEqual(refused ? ['E0544'] : []);
   });
 });

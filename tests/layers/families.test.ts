@@ -150,14 +150,56 @@ const llama4Plain = model(1e-5, (xs0, w) => {
   return xs;
 });
 
+const glm = `
+model Tiny = Glm45Air with {
+  vocab = ${vocab}  hidden = ${hidden}  depth = 2
+  attention = gqa(heads: 4, kv_heads: 2, size: 8, biases: qkv, score_scale: 8 ** -0.5,
+    rotary: rotate_first(dims: 4, freq: plain(base: 1e6, dims: 4), pairs: half))
+  dense = swiglu(width: 16)
+  sparse = moe(experts: 6, active: 2, expert: swiglu(width: 12), shared: swiglu(width: 12),
+    gate: scored_gate(score: sigmoid_score, router_bias: false, select_bias: true, normalize: true, epsilon: 1e-20, scale: 1))
+}`;
+/** Logits of the model, or of the head that reads the token after each. */
+const glmPlain = (head: boolean): Plain => (tokens, w) => {
+  const freq = frequencies(1e6, 4);
+  const norm = (at: string, x: Vector): number[] => rms(x, w(`${at}.weight`), 1e-5);
+  const layer = (at: string, isDense: boolean, xs: readonly Vector[]): Vector[] => {
+    const ns = xs.map((x) => norm(`${at}.attn_norm`, x));
+    const [q, k, v] = ['q', 'k', 'v'].map((m) => ns.map((n) => add(apply(w(`${at}.attn.w${m}`), n), w(`${at}.attn.b${m}`))));
+    const turn = (x: Vector, t: number): Vector => [...rotate(x.slice(0, 4), t, freq, 'half'), ...x.slice(4)];
+    const heads = [0, 1, 2, 3].map((h) => attend(q.map((x, t) => turn(cut(x, h, 8), t)), k.map((x, t) => turn(cut(x, h >> 1, 8), t)), v.map((x) => cut(x, h >> 1, 8)), 8 ** -0.5));
+    return xs.map((x0, t) => {
+      const x = add(x0, apply(w(`${at}.attn.wo`), heads.flatMap((h) => h[t])));
+      const n = norm(`${at}.ffn_norm`, x);
+      if (isDense) return add(x, mlp(w, `${at}.ffn`, n));
+      const s = apply(w(`${at}.ffn.gate.weight`), n).map(sigmoid);
+      const ids = top(add(s, w(`${at}.ffn.gate.bias`)), 2);
+      const sum = ids.reduce((total, e) => total + s[e], 0);
+      return add(x, ...ids.map((e) => times(expertOf(w, `${at}.ffn.experts`, e, n, 12), s[e] / sum)), mlp(w, `${at}.ffn.shared`, n));
+    });
+  };
+  const embedded = tokens.map((t) => row(w('embed.table'), t, hidden));
+  const xs = layer('layers[1]', false, layer('layers[0]', true, embedded));
+  if (!head) return xs.flatMap((x) => apply(w('out.weight'), norm('final_norm', x)));
+  const ys = xs.map((x, t) => apply(w('mtp[0].proj.weight'), [...norm('mtp[0].embed_norm', embedded[t + 1] ?? x.map(() => 0)), ...norm('mtp[0].hidden_norm', x)]));
+  return layer('mtp[0]', false, ys).flatMap((y) => apply(w('out.weight'), norm('mtp[0].final_norm', y)));
+};
+
 const families = [
   { name: 'longcat-flash', parameters: 560_664_980_480, tiny: longcat, plain: longcatPlain },
   { name: 'gpt-oss-20b', parameters: 20_914_757_184, tiny: gptOss, plain: gptOssPlain },
   { name: 'llama-4-scout', parameters: 107_769_861_120, tiny: llama4, plain: llama4Plain },
+  { name: 'glm-4.5-air', parameters: 106_852_251_264, tiny: glm, plain: glmPlain(false) },
 ];
 
+/** The miniature keeps the file's model, but for f32 and the packing of its experts. */
+function miniature(name: string, tiny: string): string {
+  return `${fileOf(name).replace(/^ {2}quantize .*\n/m, '').replace(/^ {2}precision .*$/m, `  ${precision}`)}\n${tiny}\n`;
+}
+const scale = (path: string): number => (path.endsWith('gate.bias') ? 0.1 : 0.4);
+
 describe.each(families)('$name', ({ name, parameters, tiny, plain }) => {
-  it('has every parameter mapped, and as many as were published', () => {
+  it('has every parameter mapped, and as many as its published dims give', () => {
     const checked = checkSpec({ entry: { path: `${name}.firn`, text: fileOf(name) }, load: nodeLoader });
     expect(checked.diagnostics.map((d) => `${d.code} ${d.message} @${d.span.line}`)).toEqual([]);
     expect(checked.parameters).toBe(parameters);
@@ -166,9 +208,22 @@ describe.each(families)('$name', ({ name, parameters, tiny, plain }) => {
   });
 
   it('in miniature gives what a plain implementation gives', async () => {
-    // The miniature keeps the file's model, but for f32 and the packing of its experts.
-    const text = `${fileOf(name).replace(/^ {2}quantize .*\n/m, '').replace(/^ {2}precision .*$/m, `  ${precision}`)}\n${tiny}\n`;
-    const scale = (path: string): number => (path.endsWith('gate.bias') ? 0.1 : 0.4);
+    const text = miniature(name, tiny);
     for (const device of name === 'gpt-oss-20b' ? (['reference', 'cpu', 'wgsl'] as const) : (['reference', 'cpu'] as const)) await checkForm({ text, plain, vocab, scale }, device);
+  });
+});
+
+describe('glm-4.5-air with its head', () => {
+  it('has every parameter of the head mapped too', () => {
+    const checked = checkSpec({ entry: { path: 'glm.firn', text: fileOf('glm-4.5-air') }, load: nodeLoader, taps: ['mtp'] });
+    expect(checked.diagnostics).toEqual([]);
+    expect(checked.parameters).toBe(109_227_310_848);
+    expect(checked.sources!.weights.filter((s) => s.path.startsWith('mtp')).length).toBeGreaterThan(15);
+  });
+
+  it('predicts the token after the next one as a plain implementation does', async () => {
+    for (const device of ['reference', 'cpu'] as const) {
+      await checkForm({ text: miniature('glm-4.5-air', glm), plain: glmPlain(true), vocab, scale, taps: ['mtp'], output: 'mtp.logits' }, device);
+    }
   });
 });

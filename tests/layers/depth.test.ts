@@ -66,7 +66,7 @@ describe('values carried over depth', () => {
     first = if i == 0 then v else first
     x += y
   }`, attention);
-    await check({ text, plain }, all);
+    await check({ text, plain });
   });
 
   it('a value that is none when it is used is a mistake that says how to begin', () => {
@@ -143,7 +143,7 @@ describe('a history over depth', () => {
         }
         return look('depth');
       }),
-    }, all);
+    });
   });
 
   it('each block reads a weighted sum of all before it (DenseFormer)', async () => {

@@ -82,7 +82,7 @@ describe('routers', () => {
         const { ids, weights } = choose(apply(w('gate.weight'), n), w, token);
         return mixture(n, w, ids, weights);
       };
-      for (const device of name.includes('table') ? [...devices, 'wgsl' as const] : devices) await checkForm({ text, plain: plain(block), vocab, tables }, device);
+      for (const device of devices) await checkForm({ text, plain: plain(block), vocab, tables }, device);
     });
   }
 
@@ -142,7 +142,6 @@ const unlike: Record<string, { readonly body: string; readonly items?: string; r
     },
   },
   'one expert, its weight on the input (Llama 4)': {
-    wgsl: true,
     body: `x += ffn = moe_scaled_input(n, experts: ${experts}, active: 1, expert: expert, shared: expert, gate: scored_gate(score: sigmoid_score, router_bias: false, select_bias: false, normalize: false, epsilon: 0, scale: 1))`,
     block: (n, w) => {
       const z = apply(w('gate.weight'), n);

@@ -13,6 +13,7 @@ import { elementwise, sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { fail, type Frame } from './frame.js';
 import { headBuiltins } from './head.js';
+import { listBuiltins } from './list-builtins.js';
 import { ceil, integer } from './number.js';
 import { describe, type Value } from './value.js';
 import { wholeNumberBuiltins } from './whole-numbers.js';
@@ -85,6 +86,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>(O
   ...depthBuiltins,
   ...wholeNumberBuiltins,
   ...headBuiltins,
+  ...listBuiltins,
 }));
 
 export function applyBuiltin(frame: Frame, name: string, e: Call): Value {

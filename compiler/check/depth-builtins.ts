@@ -7,14 +7,11 @@ import { resolveAxis } from './dims.js';
 import { spread } from './elementwise.js';
 import { building, fail, place, tensor } from './frame.js';
 import { rounded } from './instantiate.js';
-import { integer } from './number.js';
-import { describe, list, type Value } from './value.js';
+import { describe, list, listItems, type Value } from './value.js';
 
 function listArgument(a: BuiltinArguments): readonly Value[] {
   const given = a.value('list');
-  if (given.kind === 'list') return given.items;
-  if (given.kind === 'vector') return given.data.map((value) => (Number.isInteger(value) ? integer(value) : { kind: 'number', value }));
-  return fail(messages.wrongArgument('list', 'a list', describe(given), a.expr('list').span));
+  return listItems(given) ?? fail(messages.wrongArgument('list', 'a list', describe(given), a.expr('list').span));
 }
 
 /** `push(past, x)`: the list with one more element; a tensor in it has a name, so it is rounded as one. */
@@ -36,6 +33,5 @@ function stack(a: BuiltinArguments): Value {
 
 export const depthBuiltins: Readonly<Record<string, Builtin>> = {
   push: { parameters: ['list', 'x'], apply: push },
-  count: { parameters: ['list'], apply: (a) => integer(listArgument(a).length) },
   stack: { parameters: ['list', 'axis'], apply: stack },
 };

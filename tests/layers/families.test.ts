@@ -154,7 +154,7 @@ const glm = `
 model Tiny = Glm45Air with {
   vocab = ${vocab}  hidden = ${hidden}  depth = 2
   attention = gqa(heads: 4, kv_heads: 2, size: 8, biases: qkv, score_scale: 8 ** -0.5,
-    rotary: rotate_first(dims: 4, freq: plain(base: 1e6, dims: 4), pairs: half))
+    rotary: rotate_first(freq: plain(base: 1e6, dims: 4), pairs: half))
   dense = swiglu(width: 16)
   sparse = moe(experts: 6, active: 2, expert: swiglu(width: 12), shared: swiglu(width: 12),
     gate: scored_gate(score: sigmoid_score, router_bias: false, select_bias: true, normalize: true, epsilon: 1e-20, scale: 1))

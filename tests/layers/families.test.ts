@@ -30,9 +30,9 @@ const model = (eps: number, layers: (xs: readonly Vector[], w: Weights) => reado
 // Latent attention with 2 heads, ranks 12 and 8, parts 4 | 4, values 6.
 function latent(w: Weights, at: string, xs: readonly Vector[], qScale: number, latentScale: number): number[][] {
   const freq = frequencies(1e7, 4);
-  const q = xs.map((x) => times(apply(w(`${at}.wq_b`), rms(apply(w(`${at}.wq_a`), x), w(`${at}.q_norm.weight`), 1e-5)), qScale));
+  const q = xs.map((x) => times(apply(w(`${at}.wq_b`), rms(apply(w(`${at}.wq_a`), x), w(`${at}.q_norm.weight`), 1e-6)), qScale));
   const kv = xs.map((x) => apply(w(`${at}.wkv_a`), x));
-  const c = kv.map((x) => times(rms(x.slice(0, 8), w(`${at}.kv_norm.weight`), 1e-5), latentScale));
+  const c = kv.map((x) => times(rms(x.slice(0, 8), w(`${at}.kv_norm.weight`), 1e-6), latentScale));
   const heads = [0, 1].map((h) => attend(
     q.map((x, t) => [...cut(x, h, 8).slice(0, 4), ...rotate(cut(x, h, 8).slice(4), t, freq, 'interleaved')]),
     c.map((x, t) => [...apply(cut(w(`${at}.wk_b`), h, 32), x), ...rotate(kv[t].slice(8), t, freq, 'interleaved')]),
@@ -45,7 +45,7 @@ const longcat = `
 model Tiny = LongCatFlash with {
   vocab = ${vocab}  hidden = ${hidden}  depth = 2
   attention = mla(heads: 2, q_rank: 12, kv_rank: 8, nope: 4, rope: 4, value: 6,
-    rotary: rotate(freq: plain(base: 1e7, dims: 4), pairs: interleaved), latent_norm: norm, score_scale: 8 ** -0.5,
+    rotary: rotate(freq: plain(base: 1e7, dims: 4), pairs: interleaved), latent_norm: rms(eps: 1e-6), score_scale: 8 ** -0.5,
     q_scale: 2 ** 0.5, latent_scale: 3 ** 0.5)
   dense = swiglu(width: 16)
   sparse = moe_with_identities(experts: 5, identities: 3, active: 3, expert: swiglu(width: 16),

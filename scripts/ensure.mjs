@@ -42,6 +42,7 @@ const folders = ['dsl', 'compiler', 'backends', 'runtime', 'cli'].map((f) => joi
 const changed = Math.max(statSync(join(root, 'index.ts')).mtimeMs, statSync(join(root, 'tsconfig.json')).mtimeMs, ...folders.map(newest));
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < changed) {
   run('building', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
+  run('bundling', process.execPath, [join(root, 'scripts', 'bundle.mjs')]);
   writeFileSync(stamp, '');
   utimesSync(stamp, new Date(), new Date());
 }

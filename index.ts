@@ -4,6 +4,9 @@ import type { Checkpoint } from './runtime/checkpoint.js';
 import { valueDType } from './runtime/weight-names.js';
 
 export { checkSpec, compile, type Checked, type Compiled, type CompileRequest } from './compiler/compile.js';
+export { explore, measuresOf, type Exploration, type ExploreRequest, type Variant } from './compiler/model/explore.js';
+export { measures, parseBudget, paretoFront, type Budget, type Measure, type Measures } from './compiler/model/measures.js';
+export { knownDevices, modelRun, type DeviceFigures } from './compiler/model/roofline.js';
 export { importHf } from './compiler/import/hf.js';
 export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
 export type { Checkpoint } from './runtime/checkpoint.js';

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
 import { defineExplain } from './explain.js';
+import { defineExplore } from './explore.js';
 import { reportFailure } from './failure.js';
 import { defineFormat } from './fmt.js';
 import { defineImport } from './import.js';
@@ -16,7 +17,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, definePlan, defineLogits, defineRun]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, definePlan, defineLogits, defineRun]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

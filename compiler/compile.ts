@@ -98,18 +98,23 @@ export function compile(request: CompileRequest): Compiled {
 function lower(graph: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle } {
   const seen = request.onPhase ?? (() => undefined);
   seen('graph', graph);
-  const { mesh } = request;
-  const module = passes(graph, info, mesh);
+  const module = passes(graph, info, request.mesh);
   seen('passes', module);
-  const { panel, int4 } = scheduleFor(request.target, true);
-  const packings = choosePackings(module, panel, int4);
-  const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
+  const entries = scheduleEntries(module, info, request);
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request));
   const violations = verifyPlan(bundle, { digests: false });
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
   return { module, bundle };
+}
+
+/** A module after its passes as launches of tile programs, entry by entry. */
+export function scheduleEntries(module: Module, info: ModelInfo, request: SizeRequest): EntryLaunches[] {
+  const { mesh, target } = request;
+  const { panel, int4 } = scheduleFor(target, true);
+  const packings = choosePackings(module, panel, int4);
+  return entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(target, few), packings, ...(mesh ? { mesh } : {}) }));
 }
 
 /** What the spec asks for and the target cannot do, as diagnostics; anything else is a bug and goes on up. */

@@ -7,6 +7,8 @@ export { checkSpec, compile, type Checked, type Compiled, type CompileRequest } 
 export { explore, measuresOf, type Exploration, type ExploreRequest, type Variant } from './compiler/model/explore.js';
 export { measures, parseBudget, paretoFront, type Budget, type Measure, type Measures } from './compiler/model/measures.js';
 export { knownDevices, modelRun, type DeviceFigures } from './compiler/model/roofline.js';
+export { diffModels, type Difference, type DiffRequest, type ModelDiff } from './compiler/model/diff.js';
+export { shrink, type ShrinkRequest, type Shrunk } from './compiler/model/shrink.js';
 export { importHf } from './compiler/import/hf.js';
 export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
 export type { Checkpoint } from './runtime/checkpoint.js';

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
+import { defineDiff } from './diff.js';
 import { defineExplain } from './explain.js';
 import { defineExplore } from './explore.js';
 import { reportFailure } from './failure.js';
@@ -10,6 +11,7 @@ import { defineImport } from './import.js';
 import { defineLogits } from './logits.js';
 import { definePlan } from './plan.js';
 import { defineRun } from './run.js';
+import { defineShrink } from './shrink.js';
 import { defineStats } from './stats.js';
 
 const program = new Command('firn')
@@ -17,7 +19,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, definePlan, defineLogits, defineRun]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineLogits, defineRun]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

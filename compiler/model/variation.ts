@@ -14,11 +14,18 @@ export interface Variation { readonly name: string; readonly values: readonly st
 /** One value per variation, in order. */
 export interface Choice { readonly texts: readonly string[]; readonly values: ReadonlyMap<string, Expr> }
 
+/** Of layers and functions in scope, and of the model's own templates: what they leave open. */
 export function signaturesOf(program: Program, model: ChosenModel): Signatures {
-  return (name) => {
+  const signatures: Signatures = (name) => {
+    const def = model.body.find((s) => s.kind === 'def' && s.name.name === name);
+    if (def?.kind === 'def' && def.value.kind === 'call' && def.value.callee.kind === 'name' && def.value.callee.name !== name) {
+      const { args } = def.value;
+      return signatures(def.value.callee.name)?.filter((p) => !args.some((a) => a.name?.name === p.name.name));
+    }
     const found = model.files.map((file) => lookUp(program, file, name)).find((d) => d !== undefined);
     return found?.item.kind === 'layer' || found?.item.kind === 'fn' ? found.item.params : undefined;
   };
+  return signatures;
 }
 
 const most = 4096;

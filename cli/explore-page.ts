@@ -8,10 +8,9 @@ import { CommandError } from './failure.js';
 
 /** The library that `npm run build` bundles, seen from the bundle or from the compiled modules. */
 export function plotLibrary(): string {
-  const places = ['./plots.js', '../bundle/plots.js', '../dist/bundle/plots.js'].map((path) => fileURLToPath(new URL(path, import.meta.url)));
-  const found = places.find((path) => path.endsWith('bundle/plots.js') && existsSync(path));
-  if (found === undefined) throw new CommandError('C32', 'the library that draws plots was not built', 'run: npm run build');
-  return readFileSync(found, 'utf8');
+  const path = fileURLToPath(new URL('../web/plots.js', import.meta.url));
+  if (!existsSync(path)) throw new CommandError('C32', 'the library that draws plots was not built', 'run: npm run build');
+  return readFileSync(path, 'utf8');
 }
 
 function escape(text: string): string {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
 import { defineDiff } from './diff.js';
+import { defineDoctor } from './doctor.js';
 import { defineExplain } from './explain.js';
 import { defineExplore } from './explore.js';
 import { reportFailure } from './failure.js';
@@ -19,7 +20,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineLogits, defineRun]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineDoctor, defineLogits, defineRun]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

@@ -1,6 +1,6 @@
 // Puts the program into few files: loading some four hundred modules one by one takes longer than compiling a model.
 //   dist/bundle/main.js (command line), dist/bundle/index.js (library), and what they share
-//   dist/bundle/plots.js (what draws the plots of a page that `explore` writes)
+//   dist/web/plots.js (what draws the plots of a page that `explore` writes)
 import { build } from 'esbuild';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ const { metafile } = await build({
   banner: { js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);" },
 });
 const plots = await build({
-  absWorkingDir: root, entryPoints: { plots: 'cli/plots.ts' }, outdir: folder, metafile: true,
+  absWorkingDir: root, entryPoints: { plots: 'web/plots.ts' }, outdir: join(root, 'dist', 'web'), tsconfig: join(root, 'web', 'tsconfig.json'), metafile: true,
   bundle: true, minify: true, format: 'iife', platform: 'browser', target: 'es2022', legalComments: 'none', logLevel: 'warning',
 });
 

@@ -6,7 +6,7 @@ import type { ExploreOptions } from './explore.js';
 import { explorationCsv, explorationRows, formatMeasure } from './explore-table.js';
 import { CommandError } from './failure.js';
 import { report } from './report.js';
-import { nodeLoader, readSpec } from './spec.js';
+import { nodeLoader, readSpec } from '../dsl/std-node.js';
 import { formatCount, formatTable, note, ProgressLine } from './terminal.js';
 
 export async function exploreSpec(spec: string, options: ExploreOptions): Promise<void> {

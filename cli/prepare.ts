@@ -5,7 +5,7 @@ import { chooseDevice } from './devices.js';
 import { CommandError } from './failure.js';
 import type { DeviceName } from './options.js';
 import { report } from './report.js';
-import { nodeLoader, readSpec } from './spec.js';
+import { nodeLoader, readSpec } from '../dsl/std-node.js';
 import { formatBytes, note, ProgressLine } from './terminal.js';
 
 export interface PrepareOptions {

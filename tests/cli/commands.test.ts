@@ -7,7 +7,7 @@ import { firn, node, root, temporaryFolder } from './firn.js';
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const commands = ['check', 'fmt', 'stats', 'import', 'compile', 'explain', 'explore', 'plan', 'logits', 'run'];
+const commands = ['check', 'fmt', 'stats', 'import', 'compile', 'explain', 'explore', 'diff', 'shrink', 'plan', 'doctor', 'logits', 'run', 'bindings'];
 
 describe('help', () => {
   it('lists the commands, without loading what they do', () => {

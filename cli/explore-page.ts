@@ -17,9 +17,9 @@ function escape(text: string): string {
   return text.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]!);
 }
 
-/** No `</script>` inside a script. */
+/** No `</script>` inside a script. Only that: elsewhere `</` may be part of a regular expression. */
 function inScript(text: string): string {
-  return text.replaceAll('</', '<\\/');
+  return text.replace(/<\/(?=script)/gi, '<\\/');
 }
 
 const style = `body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #1b2733 }

@@ -1,5 +1,6 @@
 /** Which layers of a repeat are of one kind: those with the same parameters, states and stored dtypes. */
-import type { Module, Storage } from '../ir/graph.js';
+import type { Module } from '../ir/graph.js';
+import { printStorage } from '../ir/print-graph.js';
 
 /** By repeat, the kind of each iteration: a text that does not depend on sizes. */
 function kindsByRepeat(module: Module): Map<string, Map<number, Set<string>>> {
@@ -11,13 +12,9 @@ function kindsByRepeat(module: Module): Map<string, Map<number, Set<string>>> {
     const kind = iterations.get(Number(index)) ?? iterations.set(Number(index), new Set()).get(Number(index))!;
     kind.add(`${rest} ${what}`);
   };
-  for (const p of module.params) for (const path of p.paths) add(path, `${p.type.axes.map((a) => a.name).join(' ')} ${storageText(p.storage)}`);
+  for (const p of module.params) for (const path of p.paths) add(path, `${p.type.axes.map((a) => a.name).join(' ')} ${printStorage(p.storage)}`);
   for (const s of module.states) for (const path of s.paths) add(path, `${s.policy} ${s.type.dtype}`);
   return out;
-}
-
-function storageText(s: Storage): string {
-  return s.kind === 'plain' ? s.dtype : `${s.kind} ${s.group}`;
 }
 
 function kindText(kind: ReadonlySet<string>): string {

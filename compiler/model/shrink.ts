@@ -189,7 +189,7 @@ function miniatureFile(file: File, model: ChosenModel, body: readonly Statement[
   const mini: Model = { kind: 'model', name: { ...model.model.name, name }, body: withoutForeign(body, vocabulary), span: model.model.span, leading: [''] };
   const count = String(smallest.parameters).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
   const heading = [`# ${model.model.name.name} in miniature, made from ${source.path.split('/').at(-1)!}: ${count} parameters.`];
-  const others = file.items.filter((i) => i.kind !== 'model');
+  const others = file.items.filter((i) => i.kind !== 'model').map((i) => (i.leading?.[0] === '' ? i : { ...i, leading: ['', ...(i.leading ?? [])] }));
   const [first, ...uses] = file.uses;
   return first === undefined ? { ...file, items: [...others, { ...mini, leading: heading }], trailing: [] }
     : { ...file, uses: [{ ...first, leading: heading }, ...uses], items: [...others, mini], trailing: [] };

@@ -5,6 +5,7 @@
  *   def sparse = moe(experts: 384, expert: swiglu(width: 2048))     sparse, sparse.experts, sparse.expert, sparse.expert.width
  *   x = embed = embedding(tokens, vocab, 64)            embed.size (positions are named by the callee's parameters)
  *   repeat layers[61] as i { x += ffn = gated(norm(x), width: 8) }  layers, layers.ffn.width
+ *   (match kinds[i] { wide => swiglu(width: 9)  _ => .. })(x)        layers.ffn.wide.width; `then` and `else` after `if`
  *   table theta[48] = cycle([1, 2])                     theta, theta.extent
  *   context 4096 / precision { cache: bf16 }            context, precision.cache
  *
@@ -72,8 +73,9 @@ class Rewriter {
   private inside(e: Expr, label: string, at: string): Expr {
     switch (e.kind) {
       case 'labelled': return { ...e, value: this.inside(e.value, at === '' ? e.label.name : `${at}.${e.label.name}`, at) };
-      case 'call': return { ...e, args: this.args(e, label, at) };
-      case 'conditional': return { ...e, then: this.inside(e.then, label, at), otherwise: this.inside(e.otherwise, label, at) };
+      case 'call': return { ...e, callee: e.callee.kind === 'name' ? e.callee : this.inside(e.callee, label, at), args: this.args(e, label, at) };
+      case 'conditional': return { ...e, then: this.inside(e.then, branch(label, 'then'), at), otherwise: this.inside(e.otherwise, branch(label, 'else'), at) };
+      case 'match': return { ...e, arms: e.arms.map((arm) => ({ ...arm, value: this.inside(arm.value, branch(label, armName(arm.pattern)), at) })) };
       default: return e;
     }
   }
@@ -89,6 +91,14 @@ class Rewriter {
       return { ...a, value: this.value(a.value, label === '' ? name : `${label}.${name}`, typeName(parameter)) };
     });
   }
+}
+
+function branch(label: string, name: string): string {
+  return label === '' ? name : `${label}.${name}`;
+}
+
+function armName(pattern: Expr | '_'): string {
+  return pattern !== '_' && pattern.kind === 'name' ? pattern.name : 'else';
 }
 
 function typeName(p: Parameter | undefined): string | undefined {

@@ -40,7 +40,7 @@ describe.each(examples)('%s in miniature', (path) => {
     expect(print(parse(entry).file!)).toBe(mini.text);
   });
 
-  it('has the launches of the whole model per layer, and runs', async () => {
+  it('compiles, and runs', async () => {
     const { bundle } = compile({ entry, load: nodeLoader, target: 'reference', context: 32, maxTokens: 8 });
     const device = referenceDevice();
     const model = await load(bundle!, device, { weights: { seed: 1 } });
@@ -64,11 +64,6 @@ describe('relations', () => {
     expect(miniature(read('examples/kimi-k2.firn'), 1e8).parameters).toBeGreaterThan(1e7);
     expect(miniature(smallSpec, 1).changes.length).toBeGreaterThan(0);
   });
-  it('a model based on one of another file is refused: E0654', () => {
-    const load = { standard: nodeLoader.standard, read: (path: string) => (path === 'base.firn' ? { path, text: readFileSync('examples/k2-mini.firn', 'utf8') } : undefined) };
-    const { diagnostics } = shrink({ entry: { path: 'big.firn', text: 'use "./base.firn".{K2Mini}\nmodel Big = K2Mini with { hidden = 1024 }\n' }, load });
-    expect(diagnostics.map((d) => d.code)).toEqual(['E0654']);
-  });
   it('layers that alternate are kept twice around', () => {
     const alternating = `use std.{embedding, linear, swiglu, rms}
 model A {
@@ -90,5 +85,7 @@ layer mixed(x: [.., d], width: dim) -> [.., d] {
     const { text } = miniature({ path: 'a.firn', text: alternating });
     expect(text).toContain('table kinds[4] = cycle([wide, narrow, narrow])');
     expect(text).toContain('repeat layers[4]');
+    // Widths inside the layers that the table chooses shrink too.
+    expect(Number(/wide => swiglu\(width: (\d+)/.exec(text)![1])).toBeLessThan(2048);
   });
 });

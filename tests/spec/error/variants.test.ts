@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { explore } from '../../../compiler/model/explore.js';
 import { knownDevices } from '../../../compiler/model/roofline.js';
 import type { Variation } from '../../../compiler/model/variation.js';
+import { shrink } from '../../../compiler/model/shrink.js';
 import { nodeLoader } from '../../../dsl/std-node.js';
 
 const text = `use std.{embedding, linear, swiglu}
@@ -44,6 +45,12 @@ test('E0653: so many variants are a mistake', () => {
 test('a variant that is no model says why, and the others are counted', () => {
   const { exploration } = explore({ entry: { path: 'm.firn', text }, load: nodeLoader, vary: [{ name: 'small', values: ['swiglu(width: 8)', 'swiglu(width: 1 / 2)', 'nothing'] }], device: knownDevices.h200 });
   expect(exploration!.variants.map((v) => v.measures?.parameters)).toEqual([2 * 64 * 32 + 3 * 32 * 8 + 3 * 32 * 48, undefined, undefined]);
-  expect(exploration!.variants.map((v) => v.diagnostics[0]?.code)).toEqual([undefined, 'E0303', 'E0201']);
+  expect(exploration!.variants.map((v) => v.diagnostics[0]?.code)).toEqual([undefined, 'E0302', 'E0201']);
   expect(exploration!.variants[2].diagnostics[0].span.file).toBe('--vary small');
+});
+
+test('E0654: the miniature of a model cannot stand on the base of another file', () => {
+  const load = { standard: nodeLoader.standard, read: (path: string) => (path === 'm.firn' ? { path, text } : undefined) };
+  const { diagnostics } = shrink({ entry: { path: 'big.firn', text: 'use "./m.firn".{M}\nmodel Big = M with { hidden = 64 }\n' }, load });
+  expect(diagnostics.map((d) => d.code)).toEqual(['E0654']);
 });

@@ -102,7 +102,7 @@ function lower(graph: Module, info: ModelInfo, request: CompileRequest): { modul
   seen('passes', module);
   const entries = scheduleEntries(module, info, request);
   seen('kernels', entries);
-  const bundle = buildPlan(module, entries, planSizes.options(info, request));
+  const bundle = buildPlan(module, entries, planSizes.options(info, request, module.states));
   const violations = verifyPlan(bundle, { digests: false });
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);

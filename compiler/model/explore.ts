@@ -12,7 +12,7 @@ import type { ModelInfo } from '../check/model-info.js';
 import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
 import { loadProgram, type ModuleLoader, type Program } from '../../dsl/modules.js';
 import type { SourceFile } from '../../dsl/span.js';
-import { planSizes } from '../entry-dims.js';
+import { planSizes, type SizeRequest } from '../entry-dims.js';
 import type { Module } from '../ir/graph.js';
 import { type Budget, meets, type Measure, type Measures, paretoFront } from './measures.js';
 import { type DeviceFigures, modelRun, type ModelledRun } from './roofline.js';
@@ -110,12 +110,13 @@ const chunk = 4096;
 export function measuresOf(module: Module, info: ModelInfo, device: DeviceFigures, context: number, batch: number): Measures {
   const stats = moduleStats(module);
   const lowered = passes(module, info);
-  const entries = scheduleEntries(lowered, { ...info, context: Math.max(info.context, context) }, { target: 'null', context, sequences: batch, maxTokens: Math.min(chunk, context) });
+  const sized = { ...info, context: Math.max(info.context, context) };
+  const sizes: SizeRequest = { target: 'null', context, sequences: batch, maxTokens: Math.min(chunk, context) };
+  const entries = scheduleEntries(lowered, sized, sizes);
+  const { fixed } = planSizes.options(sized, sizes, lowered.states);
   const dtype = info.precision.activations === 'f32' ? 'f32' : 'bf16';
-  const blocks = Math.ceil(context / planSizes.block);
   const run = (name: 'decode' | 'prefill', tokens: number, sequences: number, keys: number): ModelledRun => modelRun(
-    entries.find((e) => e.name === name)!.steps,
-    { tokens, sequences, outputs: sequences, blocks, context: keys, slots: sequences * blocks * planSizes.block, pool: sequences }, device, dtype,
+    entries.find((e) => e.name === name)!.steps, { ...fixed, tokens, sequences, outputs: sequences, blocks: Math.ceil(context / planSizes.block), context: keys }, device, dtype,
   );
   const decode = run('decode', batch, batch, context);
   let prefill = 0;

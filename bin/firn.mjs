@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
+/** What bundlers write. */
+const bundled = ['bundle', 'web'];
+
 /** Newest modification time of the compiled modules, in ms. */
 function newest(folder) {
   let time = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory()) time = entry.name === 'bundle' ? time : Math.max(time, newest(path));
+    if (entry.isDirectory()) time = bundled.includes(entry.name) ? time : Math.max(time, newest(path));
     else if (entry.name.endsWith('.js')) time = Math.max(time, statSync(path).mtimeMs);
   }
   return time;

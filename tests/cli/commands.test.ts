@@ -18,6 +18,11 @@ describe('help', () => {
     const runs = [0, 1, 2, 3, 4].map(() => ({ help: firn('--help').seconds, bare: node('-e', '0').seconds }));
     expect(Math.min(...runs.map((r) => r.help))).toBeLessThan(4 * Math.min(...runs.map((r) => r.bare)));
   });
+  it('is quick also for a trillion parameters: from the spec to its verified plan in the time that Node takes to start twenty times', () => {
+    const args = ['compile', 'examples/kimi-k2.firn', '--target', 'null', '-o', join(folder, 'k2')];
+    const runs = [0, 1, 2].map(() => ({ compile: firn(...args).seconds, bare: node('-e', '0').seconds }));
+    expect(Math.min(...runs.map((r) => r.compile))).toBeLessThan(20 * Math.min(...runs.map((r) => r.bare)));
+  });
   it.each([...commands.filter((c) => c !== 'plan').map((c) => [c]), ['plan', 'verify']])('of %s has an example', (...command) => {
     const { stdout, status } = firn(...command, '--help');
     expect(status).toBe(0);

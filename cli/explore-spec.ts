@@ -46,7 +46,7 @@ async function writerFor(path: string | undefined): Promise<((e: Exploration) =>
 
 function table(e: Exploration): string {
   const { device } = e;
-  const head = `${e.model} on ${device.name}: ${formatCount(device.bandwidth / 1e9)} GB/s, ${formatCount(Math.round(device.products.bf16 / 1e9))} Gflop/s; context ${e.context}, batch ${e.batch}\n`;
+  const head = `${e.model} on ${device.name}: ${formatCount(Math.round(device.bandwidth / 1e9))} GB/s, ${formatCount(Math.round(device.products.bf16 / 1e9))} Gflop/s; context ${e.context}, batch ${e.batch}\n`;
   const columns = [...e.paths.map((p) => p.split('.').at(-1)!), ...measureNames, ''];
   const rows = explorationRows(e).map(({ variant, mark }) => [
     ...variant.values, ...measureNames.map((m) => (variant.measures === undefined ? '-' : formatMeasure(m, variant.measures[m]))), mark,

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { measureNames, parseBudget, type Budget, type Measure } from '../compiler/model/measures.js';
 import { example, names, positive, precisionOption, withJson } from './options.js';
 
@@ -11,12 +11,12 @@ export function defineExplore(program: Command): void {
   const command = program.command('explore')
     .description('variants of a spec side by side: sizes, work, and modelled times on a device')
     .argument('<spec>', 'a .firn file')
-    .option('--vary <name=values>', 'what varies, and its values: experts=256,384 (repeat it for every combination)', collectVariation, [])
-    .option('--budget <limit>', `what variants must meet: "decode<=20ms" (of ${measureNames.join(', ')})`, collectBudget, [])
+    .addOption(new Option('--vary <name=values>', 'what varies, and its values: experts=256,384 (repeat it for every combination)').argParser(collectVariation).default([], 'nothing'))
+    .addOption(new Option('--budget <limit>', `what variants must meet: "decode<=20ms" (of ${measureNames.join(', ')})`).argParser(collectBudget).default([], 'none'))
     .option('--device <name>', 'h200, h100, cpu (this machine, measured), or figures: "bandwidth=2e12,flops=4e14"', 'h200')
     .option('--context <n>', 'tokens in each sequence (8192, or the spec\'s context if that is shorter)', positive)
     .option('--batch <n>', 'sequences of a decode step', positive, 1)
-    .option('--front <measures>', 'what the Pareto front is about', front, ['parameters', 'decode'])
+    .addOption(new Option('--front <measures>', 'what the Pareto front is about').argParser(front).default(['parameters', 'decode'], 'parameters,decode'))
     .addOption(precisionOption())
     .option('-o, --output <file>', 'write the table as .csv or .json, or a page with plots as .html');
   withJson(command);

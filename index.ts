@@ -18,8 +18,11 @@ export { DeviceError, type Device, type DimValues, type Executable, type HostArr
 export { Checkpoint } from './runtime/checkpoint.js';
 export { openCheckpoint } from './runtime/disk.js';
 export { generate, type GenerateOptions, type Generation } from './runtime/generate.js';
+export { generateBatch } from './runtime/generate-batch.js';
 export { load, type LoadedModel, type LoadOptions } from './runtime/load-model.js';
 export { Session, type Sampling, type Sequence, type Work, type WorkResult } from './runtime/session.js';
+export { loadTokenizer, stopTokens } from './runtime/tokenizer/load.js';
+export type { TokenDecoder, Tokenizer } from './runtime/tokenizer/tokenizer.js';
 
 /** `cpu` builds C++ kernels, `wgsl` needs the package `webgpu` and a Vulkan driver. @throws DeviceError that names what is missing. */
 export async function openDevice(name: Exclude<Device['name'], 'cuda'>): Promise<Device> {

@@ -11,7 +11,7 @@ async function checkSpecs(specs: readonly string[], options: { json?: boolean })
   const [{ checkSpec }, { hasErrors }, { report }, { Reported }, { formatCount }] = await Promise.all([
     import('../index.js'), import('../dsl/diagnostics.js'), import('./report.js'), import('./failure.js'), import('./terminal.js'),
   ]);
-  const { nodeLoader, readSpec } = await import('../dsl/std-node.js');
+  const { nodeLoader, readSpec } = await import('./spec.js');
   const results = specs.map((spec) => ({ spec, ...checkSpec({ entry: readSpec(spec), load: nodeLoader }) }));
   if (options.json) process.stdout.write(`${JSON.stringify(results.map(({ spec, diagnostics }) => ({ spec, diagnostics })))}\n`);
   let failed = false;

@@ -17,7 +17,7 @@ export function defineDiff(program: Command): void {
 
 async function diffSpecs(a: string, b: string, options: Options): Promise<void> {
   const [{ diffModels }, { deviceFigures }, { report }, { nodeLoader, readSpec }, { formatTable }, { formatMeasure }, { measures }] = await Promise.all([
-    import('../index.js'), import('./device-figures.js'), import('./report.js'), import('../dsl/std-node.js'), import('./terminal.js'), import('./explore-table.js'), import('../compiler/model/measures.js'),
+    import('../index.js'), import('./device-figures.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('./explore-table.js'), import('../compiler/model/measures.js'),
   ]);
   const { diff, diagnostics, files } = diffModels({
     a: readSpec(a), b: readSpec(b), load: nodeLoader, device: deviceFigures(options.device), batch: options.batch, ...(options.context === undefined ? {} : { context: options.context }),

@@ -20,7 +20,7 @@ export function defineExplain(program: Command): void {
 
 async function explainSpec(spec: string, options: Options): Promise<void> {
   const [{ compile }, { explain, printExplanation }, { report }, { nodeLoader, readSpec }] = await Promise.all([
-    import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('../dsl/std-node.js'),
+    import('../index.js'), import('../compiler/plan/explain.js'), import('./report.js'), import('./spec.js'),
   ]);
   const { bundle, diagnostics, files } = compile({
     entry: readSpec(spec), load: nodeLoader, target: options.target, context: options.context,

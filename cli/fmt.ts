@@ -14,7 +14,7 @@ export function defineFormat(program: Command): void {
 
 async function formatSpecs(specs: readonly string[], options: Options): Promise<void> {
   const [{ parse }, { print }, { readSpec }, { report }, { Reported }, { writeFileAtomically }] = await Promise.all([
-    import('../dsl/parse.js'), import('../dsl/print.js'), import('../dsl/std-node.js'), import('./report.js'), import('./failure.js'), import('../runtime/atomic-file.js'),
+    import('../dsl/parse.js'), import('../dsl/print.js'), import('./spec.js'), import('./report.js'), import('./failure.js'), import('../runtime/atomic-file.js'),
   ]);
   let changed = 0;
   for (const spec of specs) {

@@ -22,7 +22,7 @@ function count(text: string): number {
 
 async function shrinkSpec(spec: string, options: Options): Promise<void> {
   const [{ shrink }, { report }, { nodeLoader, readSpec }, { formatCount, note }, { writeFileAtomically }] = await Promise.all([
-    import('../index.js'), import('./report.js'), import('../dsl/std-node.js'), import('./terminal.js'), import('../runtime/atomic-file.js'),
+    import('../index.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('../runtime/atomic-file.js'),
   ]);
   const { shrunk, diagnostics, files } = shrink({ entry: readSpec(spec), load: nodeLoader, targetParameters: options.targetParams });
   report(diagnostics, [...files]);

@@ -9,7 +9,7 @@ export function defineStats(program: Command): void {
 
 async function printStats(spec: string, options: { json?: boolean }): Promise<void> {
   const [{ checkSpec }, { moduleStats }, { report }, { nodeLoader, readSpec }, { formatBytes, formatCount, formatTable }, { printStorage }] = await Promise.all([
-    import('../index.js'), import('../compiler/model/stats.js'), import('./report.js'), import('../dsl/std-node.js'), import('./terminal.js'), import('../compiler/ir/print-graph.js'),
+    import('../index.js'), import('../compiler/model/stats.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('../compiler/ir/print-graph.js'),
   ]);
   const { module, info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: nodeLoader });
   report(diagnostics, [...files.values()]);

@@ -59,7 +59,7 @@ describe('the packed package', () => {
     writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'consumer', type: 'module', private: true }));
     writeFileSync(join(project, 'consumer.ts'), consumer);
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: { target: 'ES2022', module: 'NodeNext', strict: true, skipLibCheck: false, types: ['node'] }, files: ['consumer.ts'] }));
-  });
+  }, 120_000);
 
   it('holds what it needs to run, and no sources or tests', () => {
     expect(readdirSync(installed).sort()).toEqual(['README.md', 'bin', 'dist', 'dsl', 'examples', 'package.json', 'runtime']);

@@ -57,7 +57,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   const diagnostics: Diagnostic[] = [];
   const model = selectModel(program, options.model, options.overrides ?? {}, diagnostics);
   if (model === undefined) return { diagnostics };
-  const { run, sections, taps } = prepare(model, options, diagnostics);
+  const { run, sections, taps } = prepare(program, model, options, diagnostics);
   const frame = modelFrame(run, program, model);
   execute(frame, model.body);
   const outputs = attempt(run, () => readOutputs(frame, model.model, sections, taps));
@@ -69,9 +69,9 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   return { module: compactTables({ graph, params: run.params, states: run.states, taps: outputs.taps }), info: { ...info, quantize }, diagnostics };
 }
 
-function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
+function prepare(program: Program, model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
-    diagnostics, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
+    diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
     exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;

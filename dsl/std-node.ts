@@ -25,3 +25,8 @@ export const nodeLoader: ModuleLoader = {
   standard: () => (standard ??= readStandard()),
   read: (path) => (existsSync(path) ? { path, text: readTextFile(path) } : undefined),
 };
+
+/** A spec from the disk. Throws TextError. */
+export function readSpec(path: string): SourceFile {
+  return { path, text: readTextFile(path) };
+}

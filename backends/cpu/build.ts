@@ -21,7 +21,7 @@ const flags = ['-std=c++20', '-O3', '-fPIC', '-ffp-contract=fast', '-fno-math-er
 /** Sources compiled at a time. */
 const jobs = 2;
 
-function cacheDirectory(): string {
+export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'firn');
 }
 
@@ -39,7 +39,7 @@ export async function exists(path: string): Promise<boolean> {
   return access(path).then(() => true, () => false);
 }
 
-const compilerName = process.env.CXX || 'g++';
+export const compilerName = process.env.CXX || 'g++';
 
 /** First line of the compiler's version; throws D31 without one. */
 export async function compilerVersion(): Promise<string> {

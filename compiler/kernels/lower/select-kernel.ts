@@ -1,6 +1,6 @@
 /**
  * The entries of a state with the k largest scores, one program per token. Scores are computed again in every pass over the
- * entries instead of being stored: nothing grows with the context but time. Passes narrow down the k-th largest score, 4
+ * entries instead of being stored: nothing grows with the context but time. Passes narrow down the k-th largest score, 8
  * of its 32 bits each; one more counts those above it; the last writes numbers, in increasing order.
  */
 import type { Node } from '../../ir/graph.js';
@@ -14,8 +14,8 @@ import { complete, withIndex, type Region } from './region.js';
 
 type Select = Node & { op: 'select_keys' };
 
-const probes = 16;
-const passes = 8;
+const probes = 256;
+const passes = 4;
 /** Orders of scores are above it. */
 const below = -(2 ** 31);
 
@@ -54,7 +54,7 @@ function stretchOf(l: Lowering, node: Select, region: Region, query: QueryPlace,
 function threshold(l: Lowering, walk: Walk, k: number, count: Scalar): Tile {
   const b = l.builder;
   const rounds = times(passes, lessThan(k, count));
-  const [least] = b.loop('pass', 0, rounds, 1, [b.full(below, [], 'i32'), b.full(2 ** 28, [], 'i32')], (_, [prefix, width]) => {
+  const [least] = b.loop('pass', 0, rounds, 1, [b.full(below, [], 'i32'), b.full(2 ** 24, [], 'i32')], (_, [prefix, width]) => {
     const steps = b.iota('probe', probes);
     const probed = b.add(b.multiply(steps, width), prefix);
     const [reached] = walk([b.full(0, [{ name: 'probe', size: probes }], 'i32')], ({ order }, [sum]) => [b.add(sum, counted(l, b.apply('less_equal', probed, order), order.shape[0].name))]);

@@ -77,9 +77,9 @@ function scoreSource(node: Attend, operands: readonly Value[], source: number, b
   const { k, v } = sources[source];
   const keys = node.keys[source];
   const tokens = tokenAxis(position.type, 'expand-attend').name;
-  const args = [b.contract(q, k, node.over), position, b.rename(position, tokens, keys), ...extras];
-  const { mask, every = 1, picks } = node.sources?.[source] ?? {};
-  const conditions = [b.map('equal', sequence, b.rename(sequence, tokens, keys)), buildExpr(b, node.mask, args)];
+  const { mask, every = 1, fixed, picks } = node.sources?.[source] ?? {};
+  const args = [b.contract(q, k, node.over), position, fixed ? b.scalar(-1, 'i32') : b.rename(position, tokens, keys), ...extras];
+  const conditions = [...(fixed ? [] : [b.map('equal', sequence, b.rename(sequence, tokens, keys))]), buildExpr(b, node.mask, args)];
   if (mask !== undefined) conditions.push(buildExpr(b, mask, args));
   if (every > 1) conditions.push(hasEntry(args[2], every, b));
   if (picks !== undefined) conditions.push(isPicked(sources[source].picks!, picks, entryNumber(args[2], every, b), b));

@@ -54,14 +54,24 @@ interface Setup {
 
 interface Scored { readonly source: number; readonly slot: number; score: number }
 
-/** `scores`: the axes of the scores without keys. */
-function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], { k, v, picks }: { readonly k: Tensor; readonly v: Tensor; readonly picks?: Tensor }, extras: readonly Tensor[], compile: (e: Expr) => CompiledExpr): Source {
-  const keys = op.keys[i];
+interface SourceOperands { readonly k: Tensor; readonly v: Tensor; readonly picks?: Tensor }
+
+function ruleOf(op: Attend, i: number, { k, picks }: SourceOperands, compile: (e: Expr) => CompiledExpr): Rule {
   const { every = 1, window = Infinity, mask, fixed, picks: on } = op.sources?.[i] ?? {};
-  const list = picks === undefined ? undefined : { values: picks, step: strideOf(picks, on!), count: picks.axes.find((a) => a.name === on)!.size };
+  const sizeOf = (t: Tensor, axis: string): number => t.axes.find((a) => a.name === axis)!.size;
   return {
-    rule: { ...(fixed ? { fixed: k.axes.find((a) => a.name === keys)!.size } : {}), every, window: Math.min(window, op.window ?? Infinity), ...(mask === undefined ? {} : { mask: compile(mask) }), ...(list === undefined ? {} : { picks: list }) },
-    k, v, kSlot: strideOf(k, keys), vSlot: strideOf(v, keys), inner: offsetsOf(over, stridesOf(k, over)), own: offsetsOf(own, stridesOf(v, own)),
+    every, window: Math.min(window, op.window ?? Infinity),
+    ...(fixed ? { fixed: sizeOf(k, op.keys[i]) } : {}), ...(mask === undefined ? {} : { mask: compile(mask) }),
+    ...(picks === undefined ? {} : { picks: { values: picks, step: strideOf(picks, on!), count: sizeOf(picks, on!) } }),
+  };
+}
+
+/** `scores`: the axes of the scores without keys. */
+function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], operands: SourceOperands, extras: readonly Tensor[], compile: (e: Expr) => CompiledExpr): Source {
+  const keys = op.keys[i];
+  const { k, v } = operands;
+  return {
+    rule: ruleOf(op, i, operands, compile), k, v, kSlot: strideOf(k, keys), vSlot: strideOf(v, keys), inner: offsetsOf(over, stridesOf(k, over)), own: offsetsOf(own, stridesOf(v, own)),
     kRow: stridesOf(k, scores), vRow: stridesOf(v, scores), extraSlot: extras.map((e) => strideOf(e, keys)),
   };
 }

@@ -167,7 +167,7 @@ export function missingFile(module: string, path: string, span: Span): Diagnosti
 }
 
 export function unreadableFile(module: string, path: string, reason: string, span: Span): Diagnostic {
-  return error('E0102', `cannot read "${module}"`, span, { notes: [{ text: `${path} ${reason}` }] });
+  return error('E0108', `cannot read "${module}"`, span, { notes: [{ text: `${path} ${reason}` }] });
 }
 
 /** `elsewhere`: modules of the standard library that have the name. */

@@ -24,7 +24,7 @@ describe('files that are not what they should be', () => {
     ['a folder as a spec', ['check', at('folder')], /error\[C01\]: .*folder: is a folder/],
     ['bytes as a spec', ['check', at('binary')], /error\[C02\]: .*binary: is not a text in UTF-8/],
     ['an endless spec', ['check', '/dev/zero'], /error\[C03\]: \/dev\/zero: is larger than 4 MiB/],
-    ['what a spec uses', ['check', at('uses.firn')], /error\[E0102\].*"\.\/folder"[^]*folder is a folder[^]*error\[E0102\][^]*binary is not a text in UTF-8[^]*2 errors/],
+    ['what a spec uses', ['check', at('uses.firn')], /error\[E0108\].*"\.\/folder"[^]*folder is a folder[^]*error\[E0108\][^]*binary is not a text in UTF-8[^]*2 errors/],
     ['a folder as prompts', ['run', mini, '--init', '1', '--tokens', at('folder')], /error\[C01\]: .*folder: is a folder/],
     ['a file as the folder of a config', ['import', mini], /error\[C01\]: .*config.json: a part of this path is not a folder/],
     ['an output below a file', ['compile', mini, '--target', 'null', '-o', join(at('binary'), 'x')], /error\[F30\]: .*binary: cannot be written: it is there already, and is no folder/],

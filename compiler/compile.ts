@@ -83,7 +83,7 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
     ...(request.stored ? { storage: storedDTypes(weightRules(loaded), request.stored) } : {}),
   });
   if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
-  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;
+  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span, info.absentHeads) : undefined;
   return {
     module, info, files, parameters: countParameters(module),
     ...(mapped ? { sources: mapped.sources } : {}), diagnostics: [...syntax, ...diagnostics, ...(mapped?.diagnostics ?? [])],

@@ -75,7 +75,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
 function prepare(program: Program, model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
     diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
-    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
+    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [], absentHeads: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;
   const sections = collectSections(base, model.body);
@@ -160,7 +160,7 @@ function readInfo(frame: Frame, { model, body }: ChosenModel, sections: Sections
   const mesh = attempt(frame.run, () => readMesh(frame, sections.mesh));
   return {
     name: model.name.name, span: model.span, context: readContext(frame, sections.context), stop: readStop(frame, sections.stop),
-    precision: frame.run.precision, dims,
+    precision: frame.run.precision, dims, absentHeads: frame.run.absentHeads,
     ...(sections.weights === undefined ? {} : { weights: { rules: sections.weights.rules, span: sections.weights.span } }),
     ...(train === undefined ? {} : { train }), ...(mesh === undefined ? {} : { mesh }),
   };

@@ -79,7 +79,7 @@ function emitOuterBlocks(k: KernelContext, o: Outer): void {
   const { lanes: width } = k.decisions.level;
   const widen = o.b.kind !== 'f32' && o.rows.size > mostDirectRows;
   const direct4 = o.b.kind === 'int4' && !widen;
-  if (direct4) emitGroupSums(k, o);
+  if (direct4) emitInt4Input(k, o);
   const mostRows = blockRows(k, o.rows.size, direct4);
   const vectors = blockVectors(k, mostRows, o.b.kind, widen);
   const wanted = Math.min(vectors, Math.ceil(o.lanes.size / width));
@@ -157,15 +157,20 @@ function groups(o: Outer): string {
   return groupsText(o.along, o.b.group);
 }
 
-/** 8 * sum of a over each group, per row: what the unsigned codes add too much. */
-function emitGroupSums(k: KernelContext, o: Outer): void {
+/** `eight`: 8 * sum of a over each group, per row: what the unsigned codes add too much. `scaled`: a as the kernel takes it. */
+function emitInt4Input(k: KernelContext, o: Outer): void {
   const each = o.along.size / o.b.group;
   const n = groups(o);
   k.line(`float eight[${o.rows.size * each}];`);
+  k.line(`alignas(64) float scaled[${o.rows.size * o.along.size}];`);
   k.block(`for (int m = 0; m < ${o.rows.count ?? o.rows.size}; ++m) `, () => k.block(`for (int g = 0; g < ${n}; ++g) `, () => {
     k.line('float r = 0.0f;');
     k.line('#pragma omp simd reduction(+: r)');
-    k.line(`for (int i = 0; i < ${o.b.group}; ++i) r += a[m * ${o.am} + (g * ${o.b.group} + i) * ${o.ak}];`);
+    k.block(`for (int i = 0; i < ${o.b.group}; ++i) `, () => {
+      k.line(`const float x = a[m * ${o.am} + (g * ${o.b.group} + i) * ${o.ak}];`);
+      k.line('r += x;');
+      k.line(`scaled[m * ${o.along.size} + g * ${o.b.group} + i] = x * code_scale[i % 8];`);
+    });
     k.line(`eight[m * ${each} + g] = 8.0f * r;`);
   }));
 }
@@ -175,11 +180,10 @@ function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: 
   const n = o.along.count ?? String(o.along.size);
   const call = (rows: number, m: string): void => {
     const { level } = k.decisions;
-    const a = m === '0' ? 'a' : `a + ${m} * ${o.am}`;
     const c = `c + ${[...(m === '0' ? [] : [`${m} * ${o.cm}`]), j].join(' + ')}`;
     const each = o.along.size / o.b.group;
-    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
-    else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
+    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(scaled + ${m} * ${o.along.size}, ${o.along.size}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
+    else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(a + ${m} * ${o.am}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
   };
   rowBlocks(k, o.rows, most, call);
 }

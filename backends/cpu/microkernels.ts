@@ -62,8 +62,9 @@ const ahead = 1024;
 const shortPanel = 4096;
 
 /**
- * c[m][v] += sum over k of a[m * am + k * ak] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
- * `s[m * sm + g]` = 8 * the sum of a over group g is taken off, and the group is scaled once. `bp`: bytes between panels.
+ * c[m][v] += sum over k of x[m * xm + k] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
+ * `s[m * sm + g]` = 8 * the sum of x over group g is taken off, and the group is scaled once. `bp`: bytes between panels.
+ * Codes are converted where they stand in their word, which saves shifting them: x comes divided by 16 ** (k mod 8) (see `code_scale`).
  */
 export function int4Kernel(rows: number, vectors: number, group: number, level: Level): Microkernel {
   const name = `int4_${group}_${rows}x${vectors}`;
@@ -73,20 +74,20 @@ export function int4Kernel(rows: number, vectors: number, group: number, level: 
   const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
   const panels = [...new Set(at.map((o) => o.panel))];
   const lines = [
-    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
     '  (void)half;',
     ...(rows > 1 ? [] : [`  const int64_t ahead = bp < ${shortPanel} ? ${panels.length} * bp : ${ahead};`]),
     '  for (int g = 0; g < groups; ++g) {',
     `    const uint8_t* q = b + (int64_t)g * ${block};`,
-    `    const float* x = a + (int64_t)g * ${group} * ak;`,
+    `    const float* x = a + (int64_t)g * ${group};`,
     ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ahead + ${i * 64});`))),
     ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
     `    for (int j = 0; j < ${group / 8}; ++j) {`,
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
     ...count(8).flatMap((i) => [
-      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + (j * 8 + ${i}) * ak]);`),
+      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + j * 8 + ${i}]);`),
       ...count(vectors).flatMap((v) => [
-        `      const vf q${i}_${v} = code(w${v}, ${4 * i});`,
+        `      const vf q${i}_${v} = code_in_place<${i}>(w${v});`,
         ...count(rows).map((m) => `      g${m}_${v} += q${i}_${v} * x${i}_${m};`),
       ]),
     ]),

@@ -222,6 +222,12 @@ FIRN_INLINE vf load_f16(const uint16_t* p) {
   return x;
 }
 #endif
+// 16^i times code i of 8, exactly: the conversion reads signed integers, so the topmost code is brought down by one place.
+template <int i> FIRN_INLINE vf code_in_place(vu words) {
+  constexpr uint32_t mask = 15u << 4 * (i < 7 ? i : 6);
+  return __builtin_convertvector((vi)((i < 7 ? words : words >> 4) & mask), vf);
+}
+constexpr float code_scale[8] = {0x1p0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 0x1p-24f};
 FIRN_INLINE vf code(vu words, int shift) { return __builtin_convertvector((vi)((words >> shift) & 15), vf); }
 FIRN_INLINE float sum(vf x) {
 #if FIRN_LANES == 8

@@ -37,7 +37,7 @@ export function readTrunk(config: Config): Pick<Spec, 'vocab' | 'hidden' | 'cont
 
 /** A grouped-query attention, its weights under `self_attn`, and the names it uses. */
 export function groupedAttention(heads: number, kvHeads: number, size: number, scale: string): string {
-  return `def attention = gqa(heads: ${heads}, kv_heads: ${kvHeads}, size: ${size}, freq: freq, pairs: half, score_scale: ${scale})`;
+  return `def attention = gqa(heads: ${heads}, kv_heads: ${kvHeads}, size: ${size}, biases: no, rotary: rotate(freq: freq, pairs: half), score_scale: ${scale})`;
 }
 
 export function groupedAttentionWeights(prefix: string): string[] {

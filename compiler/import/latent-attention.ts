@@ -20,7 +20,7 @@ export function importLatentAttention(config: Config, name: string, prefix: stri
   config.must('moe_layer_freq', 1, 'only experts in every layer after the dense ones are imported');
   return {
     ...trunk, name, prefix, quantize,
-    uses: ['rms', 'embedding', 'linear', ...attention.uses, 'mla', 'swiglu', 'moe', 'sigmoid_gate'],
+    uses: ['rms', 'embedding', 'linear', ...attention.uses, 'rotate', 'mla', 'swiglu', 'moe', 'sigmoid_gate'],
     defs: [
       ...attention.defs,
       `def dense     = swiglu(width: ${config.integer('intermediate_size')})`,
@@ -54,8 +54,8 @@ function readAttention(config: Config): { uses: string[]; defs: string[] } {
     uses: [...freq.uses, ...scale.uses],
     defs: [
       `const freq    = ${freq.text}`,
-      `def attention = mla(heads: ${heads}, q_rank: ${config.has('q_lora_rank') ? config.integer('q_lora_rank') : 0}, kv_rank: ${config.integer('kv_lora_rank')}, nope: ${nope}, rope: ${rotated}, value: ${config.integer('v_head_dim')}, freq: freq,\n`
-      + `                      pairs: interleaved, latent_norm: rms(eps: 1e-6), score_scale: ${scale.text})`,
+      `def attention = mla(heads: ${heads}, q_rank: ${config.has('q_lora_rank') ? config.integer('q_lora_rank') : 0}, kv_rank: ${config.integer('kv_lora_rank')}, nope: ${nope}, rope: ${rotated}, value: ${config.integer('v_head_dim')},\n`
+      + `                      rotary: rotate(freq: freq, pairs: interleaved), latent_norm: rms(eps: 1e-6), score_scale: ${scale.text})`,
     ],
   };
 }

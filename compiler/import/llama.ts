@@ -14,7 +14,7 @@ export function importLlama(config: Config): Spec {
   config.must('mlp_bias', false, 'biases in the feed-forward are not imported');
   return {
     ...trunk, name: 'Llama', prefix: '',
-    uses: ['rms', 'embedding', 'linear', ...freq.uses, 'gqa', 'swiglu'],
+    uses: ['rms', 'embedding', 'linear', ...freq.uses, 'rotate', 'gqa', 'swiglu'],
     defs: [
       `const freq    = ${freq.text}`,
       groupedAttention(heads, config.integer('num_key_value_heads', heads), size, scoreScale(rope, size).text),

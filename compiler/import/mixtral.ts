@@ -15,7 +15,7 @@ export function importMixtral(config: Config): Spec {
   config.must('attention_bias', false, 'biases in the attention are not imported');
   return {
     ...trunk, name: 'Mixtral', prefix: '',
-    uses: ['rms', 'embedding', 'linear', ...freq.uses, 'gqa', 'swiglu', 'moe', 'softmax_gate'],
+    uses: ['rms', 'embedding', 'linear', ...freq.uses, 'rotate', 'gqa', 'swiglu', 'moe', 'softmax_gate'],
     defs: [
       `const freq    = ${freq.text}`,
       groupedAttention(heads, config.integer('num_key_value_heads'), size, scoreScale(rope, size).text),

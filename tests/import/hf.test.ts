@@ -24,8 +24,9 @@ describe('published configurations', () => {
   it('Kimi K2', () => {
     const text = textOf(kimiK2, { eos_token_id: [163586] });
     expect(text).toContain('const freq    = yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1)');
-    expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128, freq: freq,');
-    expect(text).toContain('latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(192, 32, 1))');
+    expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128,');
+    expect(text).toContain('rotary: rotate(freq: freq, pairs: interleaved), latent_norm: rms(eps: 1e-6),');
+    expect(text).toContain('score_scale: yarn_scale(192, 32, 1))');
     expect(text).toContain('gate: sigmoid_gate(normalize: true, scale: 2.827))');
     expect(text).toContain('stop [163585, 163586]');
     expect(text).toContain('precision { activations: f32  cache: f32  accumulate: f32 }');

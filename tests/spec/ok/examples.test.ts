@@ -18,6 +18,9 @@ describe('examples', () => {
     ['mixtral-8x7b', 46_702_792_704],
     ['llama-3.1-405b', 405_853_388_800],
     ['k2-mini', 297_386_944],
+    ['bloom', 176_247_271_424],
+    ['qwen3-235b-a22b', 235_093_634_560],
+    ['moonlight', 15_960_110_208],
   ])('%s is a valid module of exactly %d parameters', (name, parameters) => {
     const module = moduleOf(name);
     expect(countParameters(module)).toBe(parameters);

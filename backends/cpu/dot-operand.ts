@@ -8,6 +8,7 @@ import { stridesOf } from './layout.js';
 import type { Element } from './microkernels.js';
 import { only, slotOffset, type Coordinates } from './point.js';
 import { fill } from './statements.js';
+import { zeroTail } from './zero-tails.js';
 
 export interface Operand {
   readonly kind: Element | 'int4';
@@ -67,10 +68,17 @@ function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string |
 
 function slotOperand(slot: Slot, k: KernelContext, id: TileId): Operand {
   return {
-    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined,
+    kind: 'f32', isPanel: false, group: 0, live: [], count: (axis) => tailCount(k, id, axis),
     pointer: (at) => `${slot.name} + ${printCoordinate(slotOffset(k, id, at))}`,
     stride: (axis) => slot.strides.get(axis) ?? 0,
   };
+}
+
+function tailCount(k: KernelContext, id: TileId, axis: string): string | undefined {
+  const tail = zeroTail(k.decisions.index, id, axis);
+  if (!tail) return undefined;
+  const size = k.tile(id).shape.find((a) => a.name === axis)!.size;
+  return `clamp64(${k.text(tail.limit)} - (${k.text(tail.start)}), 0, ${size})`;
 }
 
 /** Computed into an array: at once, or in stretches if the summed axis is long. */

@@ -3,7 +3,7 @@
  *
  * F01 cannot be read · F02 too short · F03 header length · F04 header not an object · F05 not UTF-8 · F06 not JSON ·
  * F07 name twice · F08 unknown dtype · F09 size overflows · F10 offsets · F11 size does not match shape ·
- * F12 hole or overlap · F13 bytes not covered · F14 changed while read
+ * F12 hole or overlap · F13 bytes not covered · F14 changed while read · F15 cannot be fetched · F16 size unknown
  * F20 index not readable · F21 shard missing · F22 path leaves the folder · F23 tensor not in its shard ·
  * F24 tensor not in the index · F25 total size differs · F26 no weights found
  * F30 cannot be written

@@ -1,0 +1,36 @@
+/** A plan and its weights on a device, ready to run. */
+import type { Device, Executable } from '../backends/device.js';
+import type { Bundle, WeightSources } from '../compiler/ir/plan.js';
+import type { BlockPolicy } from './block-pool.js';
+import type { Checkpoint } from './checkpoint.js';
+import { initWeights } from './init-weights.js';
+import { loadWeights, type LoadProgress } from './load-weights.js';
+import { Session } from './session.js';
+
+export interface LoadOptions {
+  /** A checkpoint with the table of what is where in it, or a seed for random weights. */
+  readonly weights: { readonly checkpoint: Checkpoint; readonly sources: WeightSources } | { readonly seed: number };
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly policy?: BlockPolicy;
+}
+
+export interface LoadedModel {
+  readonly executable: Executable;
+  readonly session: Session;
+  close(): Promise<void>;
+}
+
+/** Allocates a bundle's buffers on `device` and fills its weights. */
+export async function load(bundle: Bundle, device: Device, options: LoadOptions): Promise<LoadedModel> {
+  const executable = await device.load(bundle);
+  try {
+    const { weights } = options;
+    if ('seed' in weights) await initWeights(executable, bundle.plan, weights.seed, options.onProgress);
+    else await loadWeights(executable, bundle.plan, weights.sources, weights.checkpoint, options.onProgress);
+  } catch (error) {
+    await executable.close();
+    throw error;
+  }
+  const session = new Session(executable, bundle.plan, options.policy === undefined ? {} : { policy: options.policy });
+  return { executable, session, close: () => executable.close() };
+}

@@ -13,12 +13,13 @@ import type { Checkpoint } from './checkpoint.js';
 import { readInt4, readPlain } from './stored-values.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
 import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
-import { int4Parts, matchNames, namedAxes, storedName, valueDType } from './weight-names.js';
+import { int4Parts, matchNames, namedAxes, settleNames, storedName, valueDType } from './weight-names.js';
 
 export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
 
 /** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
-export async function loadWeights(executable: Executable, plan: Plan, sources: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
+export async function loadWeights(executable: Executable, plan: Plan, asked: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
+  const sources = settleNames(asked, checkpoint);
   const sizes = new Map(plan.weights.map((w) => [w.path, new Map(wholeAxes(plan, w).map((a) => [a.name, a.size]))]));
   const bySource = new Map(sources.weights.map((s) => [s.path, s]));
   for (const weight of plan.weights) {

@@ -4,7 +4,7 @@
  * weight's or ignored by a rule.
  */
 import type { DType } from '../compiler/ir/dtype.js';
-import type { WeightSource, WeightSources } from '../compiler/ir/weight-sources.js';
+import { nameVariants, type WeightSource, type WeightSources } from '../compiler/ir/weight-sources.js';
 import { CheckpointError } from './checkpoint-error.js';
 import type { StoredDType, StoredTensor } from './safetensors.js';
 
@@ -31,6 +31,21 @@ export function storedName(source: WeightSource, index: ReadonlyMap<string, numb
 
 export function namedAxes(source: WeightSource): string[] {
   return [...source.tensor.matchAll(/\{([^{}]*)\}/g)].map((m) => m[1]);
+}
+
+/** The sources with those of their names that the checkpoint has; where it has none, without what is optional. */
+export function settleNames(sources: WeightSources, checkpoint: StoredTensors): WeightSources {
+  const weights = sources.weights.map((source) => {
+    const variants = nameVariants(source.tensor);
+    if (variants.length === 1) return source;
+    const index = new Map(namedAxes(source).map((axis) => [axis, 0]));
+    const found = variants.find((tensor) => {
+      const name = storedName({ ...source, tensor }, index);
+      return checkpoint.tensors.has(name) || checkpoint.tensors.has(int4Parts(name).packed);
+    });
+    return { ...source, tensor: found ?? variants[variants.length - 1] };
+  });
+  return { ...sources, weights };
 }
 
 /** All stored names of a source; `sizes` of the weight's axes. */

@@ -21,6 +21,7 @@ import type { WeightSources } from './ir/weight-sources.js';
 import { scheduleFor, type Target } from './kernels/targets.js';
 import { storedDTypes } from './model/stored-dtypes.js';
 import { weightRules } from './model/weight-rules.js';
+import { alignmentFor } from './model/block-alignment.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
 import { reassociate } from './passes/reassociate.js';
@@ -88,21 +89,21 @@ export function compile(request: CompileRequest): Compiled {
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
   try {
-    return { ...checked, ...lower(module, info, request) };
+    return { ...checked, ...lower(module, info, request, checked.sources) };
   } catch (error) {
     return { ...checked, diagnostics: [...checked.diagnostics, ...refusal(error, info, request)] };
   }
 }
 
 /** The back half: graph to verified plan. */
-function lower(graph: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle } {
+function lower(graph: Module, info: ModelInfo, request: CompileRequest, sources: WeightSources | undefined): { module: Module; bundle: Bundle } {
   const seen = request.onPhase ?? (() => undefined);
   seen('graph', graph);
   const { mesh } = request;
   const module = passes(graph, info, mesh);
   seen('passes', module);
   const { panel, int4 } = scheduleFor(request.target, true);
-  const packings = choosePackings(module, panel, int4);
+  const packings = choosePackings(module, panel, int4, alignmentFor(sources));
   const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request));

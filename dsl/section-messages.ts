@@ -45,7 +45,7 @@ export function wrongSetting(name: string, wanted: string, found: string, span: 
 }
 
 export function unknownFormat(span: Span): Diagnostic {
-  return error('E0611', 'parameters are quantized to int4(group: n, along: in)', span, { notes: [{ text: '`in` is the last axis of a parameter, over which `@` sums; `out` is its first' }] });
+  return error('E0611', 'parameters are quantized to int4(group: n, along: in), fp8(block: n) or mxfp4', span, { notes: [{ text: '`in` is the last axis of a parameter, over which `@` sums; `out` is its first' }] });
 }
 
 export function quantizeNothing(span: Span, known: readonly string[]): Diagnostic {

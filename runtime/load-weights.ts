@@ -6,14 +6,16 @@ import type { Executable } from '../backends/device.js';
 import type { Plan, Weight } from '../compiler/ir/plan.js';
 import type { WeightSource, WeightSources } from '../compiler/ir/weight-sources.js';
 import { decodeElements } from '../compiler/kernels/half.js';
-import { isInt4 } from '../compiler/kernels/packing-address.js';
+import { isCoded, isInt4, isScaled } from '../compiler/kernels/packing-address.js';
 import { pack, packBytes, packInt4 } from '../compiler/kernels/packing.js';
+import { packScaled } from '../compiler/kernels/scaled-packing.js';
 import { CheckpointError } from './checkpoint-error.js';
 import type { Checkpoint } from './checkpoint.js';
+import { readScaled } from './stored-floats.js';
 import { readInt4, readPlain } from './stored-values.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
 import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
-import { int4Parts, matchNames, namedAxes, settleNames, storedName, valueDType } from './weight-names.js';
+import { int4Parts, matchNames, mxfp4Parts, namedAxes, settleNames, storedName, valueDType } from './weight-names.js';
 
 export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
 
@@ -43,6 +45,12 @@ async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightS
   const name = storedName(source, block.fixed);
   const stored = checkpoint.tensors.get(name);
   const { packing } = block;
+  const blocks = mxfp4Parts(name).blocks;
+  const coded = stored === undefined ? (checkpoint.tensors.has(blocks) ? 'e2m1' : undefined) : stored.dtype === 'F8_E4M3' ? 'e4m3' : undefined;
+  if (coded !== undefined) {
+    if (isScaled(packing) && packing.code === coded) return packScaled(packing, block.axes, await readScaled(checkpoint, source, block, packing));
+    throw unsuitable(checkpoint, coded === 'e4m3' ? name : blocks, weight, `${coded} codes with scales`, `add \`quantize ... to ${coded === 'e4m3' ? 'fp8(block: 128)' : 'mxfp4'}\` for it to the spec`);
+  }
   if (stored === undefined) {
     if (isInt4(packing)) return packInt4(packing, block.axes, await readInt4(checkpoint, source, block, packing.group));
     throw unsuitable(checkpoint, int4Parts(name).packed, weight, 'int4 codes', 'add `quantize ... to int4(group: 32, along: in)` for it to the spec');
@@ -52,7 +60,7 @@ async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightS
     throw unsuitable(checkpoint, name, weight, stored.dtype, 'use a checkpoint that stores it as F32, BF16 or F16');
   }
   const bytes = await readPlain(checkpoint, source, block);
-  if (!isInt4(packing) && dtype === weight.dtype) return packBytes(packing, block.axes, dtype, bytes);
+  if (!isCoded(packing) && dtype === weight.dtype) return packBytes(packing, block.axes, dtype, bytes);
   return pack(packing, block.axes, weight.dtype, decodeElements(bytes, dtype));
 }
 

@@ -10,7 +10,7 @@ import { int4Parts, storedName } from './weight-names.js';
 interface Run { readonly size: number; readonly stride: number }
 
 /** First element and the extents of a block in the stored tensor, outermost first. */
-function windowOf(source: WeightSource, block: Block): { start: number; runs: Run[] } {
+export function windowOf(source: WeightSource, block: Block): { start: number; runs: Run[] } {
   const strides = new Map(source.axes.map((a) => [a.name, a.stride]));
   let start = source.offset;
   for (const [name, index] of block.fixed) start += index * (strides.get(name) ?? 0);

@@ -50,7 +50,7 @@ export function directView(k: KernelContext, id: TileId): DirectView | undefined
   if (load.op !== 'load' || load.fill !== 0) return undefined;
   const view = k.view(load.view);
   const simple = load.at.every((i) => i.kind === 'point' || (i.kind === 'range' && k.bounds(i.start).lo >= 0));
-  if (!simple || (view.packing.kind !== 'int4' && !float.has(view.dtype))) return undefined;
+  if (!simple || view.packing.kind === 'scaled' || (view.packing.kind !== 'int4' && !float.has(view.dtype))) return undefined;
   if (view.packing.kind === 'dense') return denseView(load, view);
   return packedView(k, load, view);
 }

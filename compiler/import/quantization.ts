@@ -16,7 +16,9 @@ export function readQuantization(config: Config): StoredFormat {
   const section = new Section(config, found);
   switch (section.get('quant_method')) {
     case 'compressed-tensors': return readGroups(section);
-    default: return section.reject('quant_method', 'only compressed-tensors int4 is imported');
+    case 'fp8': return readBlocks(section);
+    case 'mxfp4': return readMxfp4(section);
+    default: return section.reject('quant_method', 'compressed-tensors int4, fp8 in blocks and mxfp4 are imported');
   }
 }
 
@@ -82,6 +84,27 @@ function readGroups(section: Section): StoredFormat {
   const size = weights.number('group_size');
   const ignored = section.strings('ignore').map((pattern) => nameMatcher(section, pattern));
   return (module) => (ignored.some((matches) => matches(module)) ? undefined : format('int4', { group: size, along: 'in' }));
+}
+
+/** e4m3 codes with a multiplier per block; the head, and what else is listed, is left as it is. */
+function readBlocks(section: Section): StoredFormat {
+  section.must('fmt', 'e4m3', 'only e4m3 is imported');
+  section.must('activation_scheme', 'dynamic', 'activations are not quantised here, and scales of their own are not imported');
+  const sizes = section.get('weight_block_size');
+  if (!Array.isArray(sizes) || sizes[0] !== 128 || sizes[1] !== 128) section.reject('weight_block_size', 'only blocks of 128 by 128 are imported');
+  const kept = section.get('modules_to_not_convert') === undefined ? ['lm_head'] : section.strings('modules_to_not_convert');
+  return (module) => (isKept(kept, module) ? undefined : format('fp8', { block: 128 }));
+}
+
+/** e2m1 codes with a power of two per 32 neighbours. */
+function readMxfp4(section: Section): StoredFormat {
+  const kept = section.strings('modules_to_not_convert').map((name) => name.replace(/\.\*\./g, '.0.'));
+  return (module) => (isKept(kept, module) ? undefined : { kind: 'name', name: 'mxfp4', span: nowhere });
+}
+
+/** A listed name stands for the module, those below it, and those of that name elsewhere. */
+function isKept(kept: readonly string[], module: string): boolean {
+  return kept.some((name) => `.${module}.`.includes(`.${name}.`));
 }
 
 /** `re:` patterns match from the name's start. Only `.*`, escaped characters and `(a|b)` are accepted: nothing that backtracks. */

@@ -35,9 +35,13 @@ export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 
 export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots', 'pool'] as const;
 
 /** What the elements of a parameter are in memory. */
-export type Storage =
-  | { readonly kind: 'plain'; readonly dtype: DType }
-  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
+export type Storage = { readonly kind: 'plain'; readonly dtype: DType } | Quantized;
+export type Quantized =
+  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' }
+  /** e4m3 codes with one f32 scale per `block` x `block` elements of the stored matrix. */
+  | { readonly kind: 'fp8'; readonly block: number }
+  /** e2m1 codes with a power of two (e8m0) per `group` neighbours. */
+  | { readonly kind: 'mxfp4'; readonly group: number; readonly along: string };
 
 export interface ParamDecl {
   /** One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside. */

@@ -91,7 +91,7 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
       const packing = options.packings.get(node.param)!;
       const tensor = entry.params.get(node.param) ?? add(entry, { kind: 'param', param: node.param, packing });
       entry.params.set(node.param, tensor);
-      return { tensor, dtype: decl.storage.kind === 'int4' ? 'f32' : decl.storage.dtype, axes: decl.type.axes, packing };
+      return { tensor, dtype: decl.storage.kind === 'plain' ? decl.storage.dtype : 'f32', axes: decl.type.axes, packing };
     }
     case 'state': {
       const tensor = entry.states.get(node.state) ?? add(entry, { kind: 'state', state: node.state });

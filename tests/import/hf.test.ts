@@ -27,7 +27,7 @@ const without = <T extends object>(config: T, key: keyof T): Partial<T> => {
 describe('published configurations', () => {
   it('Kimi K2', () => {
     const text = textOf(kimiK2, { eos_token_id: [163586] });
-    expect(text).toContain('const freq    = yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1)');
+    expect(text).toContain('const freq = yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1)');
     expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128, freq: freq,');
     expect(text).toContain('latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(192, 32, 1))');
     expect(text).toContain('gate: sigmoid_gate(normalize: true, scale: 2.827))');
@@ -37,7 +37,7 @@ describe('published configurations', () => {
   });
   it('its int4 successor, whose latent norms keep their epsilon', () => {
     const text = textOf({ ...kimiK2, rms_norm_eps: 1e-5, quantization_config: int4Experts });
-    expect(text).toContain('def norm      = rms(eps: 1e-5)');
+    expect(text).toMatch(/def norm += rms\(eps: 1e-5\)/);
     expect(text).toContain('latent_norm: rms(eps: 1e-6)');
     expect(text.match(/quantize .*/g)).toEqual(['quantize layers[*].ffn.experts.* to int4(group: 32, along: in)']);
   });

@@ -41,6 +41,13 @@ describe('published configurations', () => {
     expect(text).toContain('latent_norm: rms(eps: 1e-6)');
     expect(text.match(/quantize .*/g)).toEqual(['quantize layers[*].ffn.experts.* to int4(group: 32, along: in)']);
   });
+  it('fp8 in blocks, on all linear modules but the head', () => {
+    const text = textOf({ ...kimiK2, quantization_config: { quant_method: 'fp8', fmt: 'e4m3', activation_scheme: 'dynamic', weight_block_size: [128, 128] } });
+    expect(text.match(/quantize .*/g)).toEqual([
+      'quantize layers[*].attn.{wq, wq_a, wq_b, wkv_a, wk_b, wv_b, wo} to fp8(block: 128)', 'quantize layers[*].ffn.{gate, up, down} to fp8(block: 128)',
+      'quantize layers[*].ffn.shared.* to fp8(block: 128)', 'quantize layers[*].ffn.experts.* to fp8(block: 128)',
+    ]);
+  });
   it('the same inside a model that also sees', () => {
     const text = textOf({ model_type: 'kimi_k25', text_config: { ...kimiK2, quantization_config: int4Experts }, vision_config: {} });
     expect(text).toContain('"language_model.model.layers.{i}.mlp.experts.{e}.{p: gate|up|down}_proj.weight" -> layers[i].ffn.experts[e].{p}');
@@ -87,7 +94,8 @@ describe('what cannot be imported is said, all of it at once', () => {
     ['E0905', { ...mixtral, sliding_window: 4096 }, /'sliding_window' is 4096/],
     ['E0905', { ...mixtral, tie_word_embeddings: true }, /'tie_word_embeddings' is true/],
     ['E0905', { ...llama, hidden_act: 'gelu' }, /'hidden_act' is "gelu"/],
-    ['E0905', { ...kimiK2, quantization_config: { quant_method: 'fp8', fmt: 'e4m3' } }, /'quantization_config.quant_method' is "fp8"/],
+    ['E0905', { ...kimiK2, quantization_config: { quant_method: 'gptq', bits: 4 } }, /'quantization_config.quant_method' is "gptq"/],
+    ['E0905', { ...kimiK2, quantization_config: { quant_method: 'fp8', fmt: 'e4m3', activation_scheme: 'dynamic', weight_block_size: [1, 128] } }, /'quantization_config.weight_block_size' is \[1,128\]/],
     ['E0905', { ...kimiK2, quantization_config: { ...int4Experts, ignore: ['re:(a+)+$'] } }, /this pattern is beyond/],
     ['E0906', { ...mixtral, logit_scale: 0.5 }, /unknown key 'logit_scale'/],
     ['E0906', { ...kimiK2, rope_scaling: { ...kimiK2.rope_scaling, ramp: 2 } }, /unknown key 'rope_scaling.ramp'/],

@@ -68,7 +68,7 @@ function denseView(load: Load, view: View): DirectView | undefined {
 
 function packedView(k: KernelContext, load: Load, view: View): DirectView | undefined {
   const { packing } = view;
-  if (packing.kind === 'dense' || packing.width !== 8) return undefined;
+  if (packing.kind === 'dense' || packing.kind === 'scaled' || packing.width !== 8) return undefined;
   const order = packing.order.map((name) => view.axes.findIndex((a) => a.name === name));
   const lanes = load.at[order[packing.order.indexOf(packing.lanes)]];
   if (lanes.kind !== 'range' || k.bounds(lanes.start).multiple % 8 !== 0 || lanes.size % 8 !== 0) return undefined;

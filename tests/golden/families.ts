@@ -8,7 +8,7 @@ const committed = join(dirname(fileURLToPath(import.meta.url)), '..', 'goldens')
 export const goldenFolder = process.env.FIRN_GOLDENS ?? committed;
 
 /** Importable so far. */
-const known = ['k2-tiny', 'k2-wide', 'k2-tiny-int4', 'mixtral-tiny', 'llama31-tiny', 'deepseek-v3-tiny'];
+const known = ['k2-tiny', 'k2-wide', 'k2-tiny-int4', 'mixtral-tiny', 'llama31-tiny', 'deepseek-v3-tiny', 'deepseek-v3-tiny-fp8'];
 
 export const families = existsSync(goldenFolder) ? known.filter((name) => readdirSync(goldenFolder).includes(name)) : [];
 

@@ -142,3 +142,7 @@ export function instanceAsValue(path: string, members: readonly string[], span: 
 export function extremumArguments(fn: string, span: Span): Diagnostic {
   return error('E0233', `write ${fn}(a, b) for the ${fn === 'max' ? 'larger' : 'smaller'} of two, ${fn}(x, over: axis) along an axis`, span);
 }
+
+export function neverEqual(symbol: string, other: string, span: Span): Diagnostic {
+  return error('E0234', `${symbol} never equals ${other}`, span, { notes: [{ text: 'a name that something here declares stands for that, not for a value of an enum' }] });
+}

@@ -27,12 +27,12 @@ export function coerce(frame: Frame, param: Parameter, e: Expr): Value {
 
 function coerceEnum(frame: Frame, name: string, type: Extract<Type, { kind: 'enum-type' }>, e: Expr): Value {
   const values = type.values.map((v) => v.name);
-  if (e.kind === 'name' && values.includes(e.name)) return { kind: 'symbol', name: e.name };
+  if (e.kind === 'name' && values.includes(e.name)) return { kind: 'symbol', name: e.name, of: values };
   const value = evaluate({ ...frame, symbols: true }, e);
   if (value.kind === 'none' && type.optional) return none;
   if (value.kind !== 'symbol') fail(messages.wrongArgument(name, `one of ${values.join(', ')}`, describe(value), e.span));
   if (!values.includes(value.name)) fail(messages.notInEnum(name, value.name, values, suggest(value.name, values), e.span));
-  return value;
+  return { ...value, of: values };
 }
 
 function coerceSimple(frame: Frame, name: string, type: Extract<Type, { kind: 'simple-type' }>, value: Value, span: Span): Value {

@@ -94,8 +94,11 @@ function scalarExpression(frame: Frame, extras: TensorValue[], e: Expr, role: 's
   return value.expr;
 }
 
-function evaluateSink(frame: Frame, extras: TensorValue[], e: Expr): number {
-  const sink = spread(frame, requireTensor(frame, { value: evaluate(frame, e), span: e.span }, 'the sink'), e.span);
+/** Its index among the extras; `sink: none` is no sink. */
+function evaluateSink(frame: Frame, extras: TensorValue[], e: Expr): number | undefined {
+  const value = evaluate(frame, e);
+  if (value.kind === 'none') return undefined;
+  const sink = spread(frame, requireTensor(frame, { value, span: e.span }, 'the sink'), e.span);
   return extras.push(sink) - 1;
 }
 

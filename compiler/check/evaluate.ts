@@ -74,17 +74,30 @@ function evaluateBinary(frame: Frame, e: Extract<Expr, { kind: 'binary' }>): Val
   return elementwise(frame, operators[e.operator], [left, right], e.span);
 }
 
-/** `kind == full`: a bare name compared with an enum is a value of it. */
+/** `kind == full`: a bare name compared with an enum is a value of it. Whether something is `none` is known of anything. */
 function evaluateEquality(frame: Frame, e: Extract<Expr, { kind: 'binary' }>, operator: '==' | '!='): Value {
   const free = (x: Expr): boolean => x.kind === 'name' && frame.scope.find(x.name) === undefined;
   const symbols = free(e.left) || free(e.right);
   const inside: Frame = symbols ? { ...frame, symbols: true } : frame;
   const [left, right] = [evaluate(inside, e.left), evaluate(inside, e.right)];
-  if (symbols && (left.kind === 'symbol') !== (right.kind === 'symbol')) {
-    evaluate(frame, e.left);
-    evaluate(frame, e.right);
+  if (left.kind === 'none' || right.kind === 'none') return bool((left.kind === right.kind) === (operator === '=='));
+  if (left.kind === 'symbol' && right.kind === 'symbol') requireSameEnum([left, e.left], [right, e.right]);
+  else if (left.kind === 'symbol' || right.kind === 'symbol') {
+    if (symbols) { evaluate(frame, e.left); evaluate(frame, e.right); }
+    const [symbol, other, span] = left.kind === 'symbol' ? [left, right, e.right.span] : [right, left, e.left.span];
+    fail(messages.neverEqual(describe(symbol), describe(other), span));
   }
   return elementwise(frame, operators[operator], [left, right], e.span);
+}
+
+type Side = readonly [Extract<Value, { kind: 'symbol' }>, Expr];
+
+/** A name that the other side's enum lacks can only be a misspelling. */
+function requireSameEnum(...sides: readonly [Side, Side]): void {
+  sides.forEach(([symbol, e], i) => {
+    const [{ of: values }, other] = sides[1 - i];
+    if (values !== undefined && !values.includes(symbol.name)) fail(messages.notInEnum(other.kind === 'name' ? other.name : 'this', symbol.name, values, suggest(symbol.name, values), e.span));
+  });
 }
 
 function evaluateConditional(frame: Frame, e: Extract<Expr, { kind: 'conditional' }>, label?: Label): Value {

@@ -13,8 +13,8 @@ export type Value =
   | NumberValue | AxisValue | TensorValue | StateValue | TemplateValue | FnValue
   | { readonly kind: 'bool'; readonly value: boolean }
   | { readonly kind: 'string'; readonly value: string }
-  /** A value of an enum, `interleaved`. */
-  | { readonly kind: 'symbol'; readonly name: string }
+  /** A value of an enum, `interleaved`; `of` are all values where the enum is known. */
+  | { readonly kind: 'symbol'; readonly name: string; readonly of?: readonly string[] }
   | { readonly kind: 'none' }
   /** Numbers in f64; `axis` when declared on one. */
   | VectorValue

@@ -99,6 +99,11 @@ const functions: Readonly<Record<string, (...args: readonly number[]) => number>
 };
 
 function call(e: Expr & { kind: 'call' }, names: Names): Value {
+  if (e.callee.kind === 'name' && e.callee.name === 'length' && e.args.length === 1) {
+    const list = present(e.args[0].value, names);
+    if (!Array.isArray(list)) throw new ImportFailure(message.wrongOperand('a list', list, e.span));
+    return list.length;
+  }
   const name = e.callee.kind === 'name' && Object.hasOwn(functions, e.callee.name) ? e.callee.name : undefined;
   if (name === undefined || e.args.some((a) => a.name !== undefined)) throw new NotConstant();
   return functions[name](...e.args.map((a) => real(a.value, names)));

@@ -11,16 +11,16 @@ import { compile, load, type Compiled } from '../../index.js';
 import { relativeError } from '../golden/families.js';
 
 /** Latent attention, a dense layer and two with experts; `width` of each expert, `extra` sections. */
-const spec = (width = 64, extra = ''): string => `use std.{rms, embedding, linear, yarn, yarn_scale, mla, swiglu, moe, sigmoid_gate}
+const spec = (width = 64, extra = ''): string => `use std.{rms, embedding, linear, yarn, yarn_scale, rotate, mla, swiglu, moe, sigmoid_gate}
 
 model Small {
   dim vocab = 64
   dim hidden = 32
   context 64
   def norm      = rms(eps: 1e-6)
-  const freq    = yarn(base: 50000, dims: 8, factor: 4, original: 16, beta_fast: 1, beta_slow: 1)
-  def attention = mla(heads: 4, q_rank: 16, kv_rank: 16, nope: 8, rope: 8, value: 8, freq: freq,
-                      pairs: interleaved, latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(16, 4, 1.0))
+  def rotary    = rotate(freq: yarn(base: 50000, dims: 8, factor: 4, original: 16, beta_fast: 1, beta_slow: 1), pairs: interleaved)
+  def attention = mla(heads: 4, q_rank: 16, kv_rank: 16, nope: 8, rope: 8, value: 8, rotary: rotary,
+                      latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(16, 4, 1.0))
   def dense     = swiglu(width: 48)
   def sparse    = moe(experts: 6, active: 2, expert: swiglu(width: ${width}), shared: swiglu(width: 32),
                       gate: sigmoid_gate(normalize: true, scale: 2.0))

@@ -10,7 +10,12 @@ export const goldenFolder = process.env.FIRN_GOLDENS ?? committed;
 /** Importable so far. */
 const known = ['k2-tiny', 'k2-wide', 'k2-tiny-int4', 'mixtral-tiny', 'llama31-tiny', 'deepseek-v3-tiny', 'deepseek-v3-tiny-fp8'];
 
-export const families = existsSync(goldenFolder) ? known.filter((name) => readdirSync(goldenFolder).includes(name)) : [];
+const present = existsSync(goldenFolder) ? readdirSync(goldenFolder) : [];
+
+export const families = known.filter((name) => present.includes(name));
+
+/** Whether the goldens of a family are here, importable or not. */
+export const hasFamily = (name: string): boolean => present.includes(name);
 
 export interface Family {
   readonly folder: string;

@@ -27,8 +27,8 @@ const without = <T extends object>(config: T, key: keyof T): Partial<T> => {
 describe('published configurations', () => {
   it('Kimi K2', () => {
     const text = textOf(kimiK2, { eos_token_id: [163586] });
-    expect(text).toContain('const freq = yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1)');
-    expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128, freq: freq,');
+    expect(text).toContain('def rotary = rotate(freq: yarn(base: 50000, dims: 64, factor: 32, original: 4096, beta_fast: 1, beta_slow: 1),');
+    expect(text).toContain('mla(heads: 64, q_rank: 1536, kv_rank: 512, nope: 128, rope: 64, value: 128, rotary: rotary,');
     expect(text).toContain('latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(192, 32, 1))');
     expect(text).toContain('gate: sigmoid_gate(normalize: true, scale: 2.827))');
     expect(text).toContain('stop [163585, 163586]');
@@ -67,7 +67,7 @@ describe('published configurations', () => {
   it('expert groups, and no low-rank step of the queries', () => {
     expect(textOf({ ...kimiK2, n_group: 8, topk_group: 4 })).toContain('sigmoid_gate(normalize: true, scale: 2.827, groups: 8, kept: 4)');
     const text = textOf({ ...kimiK2, q_lora_rank: null });
-    expect(text).not.toContain('q_rank');
+    expect(text).toContain('q_rank: none');
     expect(text).toContain('.self_attn.q_proj.weight" -> layers[i].attn.wq : "(heads size) d"');
     expect(text).not.toContain('q_a_proj');
   });

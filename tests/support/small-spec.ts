@@ -1,7 +1,7 @@
 /** A spec in the shape of a published mixture of experts with latent attention, small enough for every device. */
 export const smallSpec = {
   path: 'small.firn',
-  text: `use std.{rms, embedding, linear, yarn, yarn_scale, mla, swiglu, moe, sigmoid_gate}
+  text: `use std.{rms, embedding, linear, yarn, yarn_scale, rotate, mla, swiglu, moe, sigmoid_gate}
 
 model Small {
   dim vocab = 64
@@ -9,8 +9,8 @@ model Small {
   context 96
 
   def norm      = rms(eps: 1e-6)
-  const freq    = yarn(base: 50000, dims: 8, factor: 4, original: 32, beta_fast: 1, beta_slow: 1)
-  def attention = mla(heads: 3, q_rank: 24, kv_rank: 16, nope: 8, rope: 8, value: 8, freq: freq, pairs: interleaved,
+  def rotary    = rotate(freq: yarn(base: 50000, dims: 8, factor: 4, original: 32, beta_fast: 1, beta_slow: 1), pairs: interleaved)
+  def attention = mla(heads: 3, q_rank: 24, kv_rank: 16, nope: 8, rope: 8, value: 8, rotary: rotary,
                       latent_norm: rms(eps: 1e-6), score_scale: yarn_scale(16, 4, 1.0))
   def dense     = swiglu(width: 56)
   def sparse    = moe(experts: 6, active: 2, expert: swiglu(width: 32), shared: swiglu(width: 32),

@@ -24,7 +24,7 @@ function withCopies(spec: string): string {
   return Object.entries(renamed).reduce((t, [from, to]) => t.replace(new RegExp(`\\b${from}\\b(?= *\\()|(?<=(layer|fn) )${from}\\b`, 'g'), to), text);
 }
 
-test.each(['kimi-k2', 'mixtral-8x7b', 'llama-3.1-405b', 'k2-mini'])('%s: renamed copies of its layers give the same module', (name) => {
+test.each(['kimi-k2', 'mixtral-8x7b', 'llama-3.1-405b', 'k2-mini', 'bloom', 'qwen3-235b-a22b', 'moonlight'])('%s: renamed copies of its layers give the same module', (name) => {
   const spec = source(`examples/${name}.firn`);
   const copied = withCopies(spec);
   expect(copied).not.toContain('mla(');

@@ -24,6 +24,9 @@ describe('examples', () => {
     ['k2-mini', 297_386_944],
     ['kimi-k2-thinking', 1_026_408_232_448],
     ['deepseek-v3', 671_026_419_200],
+    ['bloom', 176_247_271_424],
+    ['qwen3-235b-a22b', 235_093_634_560],
+    ['moonlight', 15_960_110_208],
   ])('%s is a valid module of exactly %d parameters', (name, parameters) => {
     const module = moduleOf(name);
     expect(countParameters(module)).toBe(parameters);

@@ -54,7 +54,7 @@ function planClosure(): Set<string> {
 }
 const plan = planClosure();
 /** How elements lie in bytes is part of the plan's meaning: loading weights needs the same arithmetic as the kernels. */
-const packing = new Set(['packing', 'packing-address', 'half'].map((name) => `compiler/kernels/${name}.ts`));
+const packing = new Set(['packing', 'packing-address', 'scaled-packing', 'float-codes', 'half'].map((name) => `compiler/kernels/${name}.ts`));
 
 const layers: Record<string, (target: string, from: string) => boolean> = {
   dsl: (t, from) => t.startsWith('dsl/') || t === 'chevrotain' || (from === 'dsl/std-node.ts' && t.startsWith('node:')),

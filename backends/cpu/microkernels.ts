@@ -3,6 +3,7 @@
  * array of vectors would be kept on the stack and stored at every step). They are inlined where they are called, with
  * constant strides.
  */
+import { floatBits, type FloatCode } from '../../compiler/kernels/float-codes.js';
 import type { Level } from './levels.js';
 
 export type Element = 'f32' | 'bf16' | 'f16';
@@ -117,6 +118,31 @@ export function int4Unpacker(vectors: number, group: number, level: Level): Micr
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
     `      float* to = out + (g * ${group} + j * 8) * ${vectors * lanes};`,
     ...count(8).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, code(w${v}, ${4 * i}) * s${v} + z${v});`)),
+    '    }',
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** As `int4Unpacker`, of codes of small floats. */
+export function scaledUnpacker(code: FloatCode, vectors: number, group: number, level: Level): Microkernel {
+  const name = `unpack_${code}_${group}_x${vectors}`;
+  const { lanes } = level;
+  const bits = floatBits[code];
+  const words = (group * bits) / 32;
+  const [scaleBytes, loadScales] = code === 'e4m3' ? [4, 'load_floats'] : [1, 'load_exponents'];
+  const at = count(vectors).map((v) => ({ panel: `b + ${Math.floor((v * lanes) / 8)} * bp + g * ${words * 32 + 8 * scaleBytes}`, lane: lanes === 8 ? '0' : `${(v * lanes) % 8} + half` }));
+  const lines = [
+    `FIRN_INLINE void ${name}(const uint8_t* b, int64_t bp, int half, int groups, float* out) {`,
+    '  (void)half;',
+    '  (void)bp;',
+    '  for (int64_t g = 0; g < groups; ++g) {',
+    ...at.map(({ panel, lane }, v) => `    const uint8_t* q${v} = ${panel} + (${lane}) * 4;\n    const vf s${v} = ${loadScales}(${panel} + ${words * 32} + (${lane}) * ${scaleBytes});`),
+    `    for (int j = 0; j < ${words}; ++j) {`,
+    ...at.map((_, v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
+    `      float* to = out + (g * ${group} + j * ${32 / bits}) * ${vectors * lanes};`,
+    ...count(32 / bits).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, ${code}_values(w${v}, ${bits * i}) * s${v});`)),
     '    }',
     '  }',
     '}',

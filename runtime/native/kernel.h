@@ -247,6 +247,21 @@ FIRN_INLINE vf load_f16(const uint16_t* p) {
   return x;
 }
 #endif
+typedef uint8_t vb_any __attribute__((vector_size(FIRN_LANES), aligned(1), may_alias));
+FIRN_INLINE vf load_floats(const uint8_t* p) { return *(const vf_any*)p; }
+// Powers of two, of which the exponents are stored.
+FIRN_INLINE vf load_exponents(const uint8_t* p) { return (vf)(__builtin_convertvector(*(const vb_any*)p, vu) << 23); }
+// As from_e4m3 and from_e2m1, of the code at bit `shift` of every word.
+FIRN_INLINE vf e4m3_values(vu words, int shift) {
+  vu code = words >> shift, magnitude = code & 0x7f;
+  vf x = magnitude < 8 ? __builtin_convertvector((vi)magnitude, vf) * 0x1p-9f : (vf)((magnitude << 20) + (120u << 23));
+  return (vf)((vu)x | ((code & 0x80) << 24));
+}
+FIRN_INLINE vf e2m1_values(vu words, int shift) {
+  vu code = words >> shift, magnitude = code & 7;
+  vf x = magnitude < 2 ? __builtin_convertvector((vi)magnitude, vf) * 0.5f : (vf)((magnitude << 22) + (126u << 23));
+  return (vf)((vu)x | ((code & 8) << 28));
+}
 FIRN_INLINE vf code(vu words, int shift) { return __builtin_convertvector((vi)((words >> shift) & 15), vf); }
 FIRN_INLINE float sum(vf x) {
 #if FIRN_LANES == 8

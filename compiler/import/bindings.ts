@@ -1,7 +1,7 @@
 /** The names that an `import` section binds, each evaluated when it is first asked for. */
 import type { Expr, ImportEntry, ImportSection, Type } from '../../dsl/ast.js';
 import { type Config, ConfigObject, type Value } from './config.js';
-import { evaluate, ImportFailure, type Names } from './evaluate.js';
+import { evaluate, ImportFailure, type Names, NotConstant } from './evaluate.js';
 import * as message from './messages.js';
 
 type Binding = ImportEntry & { kind: 'binding' };
@@ -67,8 +67,9 @@ export class Bindings {
       const { key, value } = asked[0] ?? { key: '', value: null };
       yield new ImportFailure(message.unsupported(key, jsonOf(value), entry.message ?? 'this is not imported', this.section.span.file, this.config.spanOf(key)));
     } catch (error) {
-      if (!(error instanceof ImportFailure)) throw error;
-      yield error;
+      if (error instanceof NotConstant) yield new ImportFailure(message.notOfTheConfiguration(entry.span));
+      else if (error instanceof ImportFailure) yield error;
+      else throw error;
     }
   }
 
@@ -84,6 +85,8 @@ export class Bindings {
     let value: Value | undefined;
     try {
       value = evaluate(entry.value, this.names(optional));
+    } catch (error) {
+      throw error instanceof NotConstant ? new ImportFailure(message.notOfTheConfiguration(entry.span)) : error;
     } finally {
       this.open.pop();
     }

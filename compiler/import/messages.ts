@@ -50,6 +50,10 @@ export function wrongOperand(wanted: string, found: Value | undefined, span: Spa
   return error('E0908', `the rules need ${wanted} here, this is ${JSON.stringify(found)}`, span);
 }
 
+export function notOfTheConfiguration(span: Span): Diagnostic {
+  return error('E0910', 'an entry of an import section is made of keys, numbers, strings, lists, operators, `if` and `match`', span, 'what is of the model itself stands in the model');
+}
+
 export function noTemplate(span: Span): Diagnostic {
   return error('E0909', 'no model of this file has an `import` section', span, 'write model Name { import "model_type" { hidden : int = hidden_size } .. }; see dsl/std/families/');
 }

@@ -110,13 +110,18 @@ function isKept(kept: readonly string[], module: string): boolean {
 /** `re:` patterns match from the name's start. Only `.*`, escaped characters and `(a|b)` are accepted: nothing that backtracks. */
 function nameMatcher(section: Section, pattern: string): (name: string) => boolean {
   if (!pattern.startsWith('re:')) return (name) => name === pattern;
-  const body = pattern.slice(3);
-  const literal = body.replaceAll('.*', '').replace(/\\\./g, '');
-  if (body.length > 300 || !/^[\w.()|^$-]*$/.test(literal) || body.split('.*').length > 6) {
-    section.reject('ignore', 'this pattern is beyond what the importer evaluates');
-  }
-  const expression = new RegExp(`^(?:${body})`);
+  const expression = expressionOf(pattern.slice(3)) ?? section.reject('ignore', 'this pattern is beyond what the importer evaluates');
   return (name) => expression.test(name);
+}
+
+function expressionOf(body: string): RegExp | undefined {
+  const literal = body.replaceAll('.*', '').replace(/\\\./g, '');
+  if (body.length > 300 || !/^[\w.()|^$-]*$/.test(literal) || body.split('.*').length > 6) return undefined;
+  try {
+    return new RegExp(`^(?:${body})`);
+  } catch {
+    return undefined;
+  }
 }
 
 const nowhere: Span = { file: '', start: 0, end: 0, line: 1, column: 1 };

@@ -97,6 +97,7 @@ describe('what cannot be imported is said, all of it at once', () => {
     ['E0905', { ...kimiK2, quantization_config: { quant_method: 'gptq', bits: 4 } }, /'quantization_config.quant_method' is "gptq"/],
     ['E0905', { ...kimiK2, quantization_config: { quant_method: 'fp8', fmt: 'e4m3', activation_scheme: 'dynamic', weight_block_size: [1, 128] } }, /'quantization_config.weight_block_size' is \[1,128\]/],
     ['E0905', { ...kimiK2, quantization_config: { ...int4Experts, ignore: ['re:(a+)+$'] } }, /this pattern is beyond/],
+    ['E0905', { ...kimiK2, quantization_config: { ...int4Experts, ignore: ['re:(a'] } }, /this pattern is beyond/],
     ['E0906', { ...mixtral, logit_scale: 0.5 }, /unknown key 'logit_scale'/],
     ['E0906', { ...kimiK2, rope_scaling: { ...kimiK2.rope_scaling, ramp: 2 } }, /unknown key 'rope_scaling.ramp'/],
   ])('%s', (code, config, message) => {
@@ -136,6 +137,18 @@ describe('a family of one\'s own', () => {
     const { diagnostics } = importMine({ model_type: 'mine', n_embd: 64, n_head: 4, n_layer: 1, vocab: 100, kinds: ['c'] });
     expect(diagnostics.map((d) => `${d.code} ${d.message}`)).toEqual([`E0907 'kinds' is "c", which mine.firn does not know`]);
     expect(diagnostics[0].notes[0].text).toContain('"a", "b"');
+  });
+  it.each([
+    ['E0903', 'a : int = n', /'n' is missing/], ['E0904', 'a : int = n_embd - 0.5', /should be a whole number/], ['E0908', 'a : int = kinds + 1', /need a number here/],
+    ['E0910', 'a : int = rms(eps: 1)', /made of keys/], ['E0905', 'require n_embd == 3, "three only"  a : int = 1', /'n_embd' is 64: three only/],
+  ])('%s: %s', (code, entry, message) => {
+    const text = `model M {\n  import "mine" {\n    ${entry.replace('  a :', '\n    a :')}\n    known n_embd, kinds\n  }\n  dim d = a\n}\n`;
+    const found = importHf({ config: { path: 'config.json', text: JSON.stringify({ model_type: 'mine', n_embd: 64, kinds: ['a'] }) }, rules: [{ path: 'mine.firn', text }] });
+    expect(found.diagnostics.map((d) => d.code)).toEqual([code]);
+    expect(found.diagnostics[0].message).toMatch(message);
+  });
+  it('rules without an import section: E0909', () => {
+    expect(importHf({ config: { path: 'config.json', text: '{"model_type": "x"}' }, rules: [{ path: 'mine.firn', text: 'fn f(x) = x\n' }] }).diagnostics.map((d) => d.code)).toEqual(['E0909']);
   });
   it('a template is not a spec', () => {
     expect(elaborate(loadText(rules.text), {}).diagnostics.map((d) => d.code)).toContain('E0617');

@@ -12,7 +12,7 @@ import { relativeError } from './families.js';
 const folder = 'tests/families';
 
 describe('imported by config.json', () => {
-  it.skipIf(!existsSync(join(folder, 'gpt2', 'config.json'))).each(['gpt2', 'gemma2', 'gemma3', 'gpt-oss'])('%s', async (name) => {
+  it.skipIf(!existsSync(join(folder, 'gpt2', 'config.json'))).each(['gpt2', 'gemma2', 'gemma3', 'gpt-oss', 'olmo2', 'granite', 'cohere2', 'neox', 'phi', 'phi3'])('%s', async (name) => {
     const path = join(folder, name);
     const { text, diagnostics } = importHf({ config: { path: 'config.json', text: readFileSync(join(path, 'config.json'), 'utf8') }, rules: standardFamilies() });
     expect(diagnostics).toEqual([]);

@@ -1,5 +1,4 @@
-import type { Bundle } from '../compiler/ir/plan.js';
-import { compile, type Compiled } from '../index.js';
+import { compile, openCheckpoint, storedIn, type Compiled } from '../index.js';
 import { parse } from '../dsl/parse.js';
 import { print } from '../dsl/print.js';
 import type { SourceFile } from '../dsl/span.js';
@@ -19,15 +18,18 @@ export async function compileSpec(spec: string, options: CompileOptions): Promis
   if (unknown !== undefined) throw new UsageError(`--print does not know '${unknown}'; it prints ${phaseNames.join(', ')}`);
   if (wanted.includes('ast')) printAst(entry);
   if (options.stopAfter === 'ast') return;
+  const checkpoint = options.weights === undefined ? undefined : await openCheckpoint(options.weights);
+  await checkpoint?.close();
   const compiled = withPrintedPhases(wanted, options.stopAfter, (onPhase) => compile({
     entry, load: nodeLoader, target: options.target, onPhase,
     ...(options.context === undefined ? {} : { context: options.context }), ...(options.maxTokens === undefined ? {} : { maxTokens: options.maxTokens }),
     ...(options.sequences === undefined ? {} : { sequences: options.sequences }), ...(options.precision === undefined ? {} : { precision: options.precision }),
+    ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   }));
   if (compiled === undefined) return;
   report(compiled.diagnostics, [...compiled.files.values()]);
   if (options.output === undefined) return;
-  const files = await writeBundleFiles(options.output, compiled.bundle!, compiled.sources, await deviceSources(compiled.bundle!));
+  const files = await writeBundleFiles(options.output, compiled.bundle!, compiled.sources, await filesForTarget(compiled));
   const seconds = (performance.now() - started) / 1000;
   if (options.json) process.stdout.write(`${JSON.stringify(summary(compiled, options.output, files))}\n`);
   else if ((options.print ?? []).length === 0) printSummary(compiled, options.output, files, seconds);
@@ -40,12 +42,13 @@ function printAst(entry: SourceFile): void {
   process.stdout.write(print(file!));
 }
 
-/** Source files that the target's own compiler takes. */
-async function deviceSources(bundle: Bundle): Promise<ReadonlyMap<string, string>> {
+/** Sources that the target's own compiler takes; for WebGPU also the page that runs the model. */
+async function filesForTarget({ bundle: made, info }: Compiled): Promise<ReadonlyMap<string, string>> {
+  const bundle = made!;
   switch (bundle.plan.target) {
     case 'wgsl': {
-      const { emitWgsl } = await import('../backends/wgsl/emit.js');
-      return new Map(bundle.programs.map((program) => [`wgsl/${program.name}.wgsl`, emitWgsl(program).code]));
+      const [{ emitWgsl }, { pageFiles }] = await Promise.all([import('../backends/wgsl/emit.js'), import('./page-files.js')]);
+      return new Map([...bundle.programs.map((program) => [`wgsl/${program.name}.wgsl`, emitWgsl(program).code] as const), ...pageFiles(info!.stop)]);
     }
     case 'cpu': {
       const [{ emitKernel, emitSource }, { levels }] = await Promise.all([import('../backends/cpu/emit.js'), import('../backends/cpu/levels.js')]);

@@ -4,7 +4,7 @@ import type { Bundle, WeightSources } from '../compiler/ir/plan.js';
 import type { BlockPolicy } from './block-pool.js';
 import type { Checkpoint } from './checkpoint.js';
 import { initWeights } from './init-weights.js';
-import { loadWeights, type LoadProgress } from './load-weights.js';
+import { checkWeights, loadWeights, type LoadProgress } from './load-weights.js';
 import { Session } from './session.js';
 
 export interface LoadOptions {
@@ -22,9 +22,11 @@ export interface LoadedModel {
 
 /** Allocates a bundle's buffers on `device` and fills its weights. */
 export async function load(bundle: Bundle, device: Device, options: LoadOptions): Promise<LoadedModel> {
+  const { weights } = options;
+  // Compiling kernels can take a while: a checkpoint that does not fit is reported before.
+  if ('checkpoint' in weights) checkWeights(bundle.plan, weights.sources, weights.checkpoint);
   const executable = await device.load(bundle);
   try {
-    const { weights } = options;
     if ('seed' in weights) await initWeights(executable, bundle.plan, weights.seed, options.onProgress);
     else await loadWeights(executable, bundle.plan, weights.sources, weights.checkpoint, options.onProgress);
   } catch (error) {

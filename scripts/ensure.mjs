@@ -19,13 +19,13 @@ function run(what, command, args) {
   if (status !== 0) fail(`${what} failed${error ? `: ${error.message}` : ''} (${command} ${args.join(' ')})`);
 }
 
-/** Newest modification time of the .ts files below `folder`, in ms. */
+/** Newest modification time of the sources below `folder`, in ms. */
 function newest(folder) {
   let time = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) time = Math.max(time, newest(path));
-    else if (entry.name.endsWith('.ts')) time = Math.max(time, statSync(path).mtimeMs);
+    else if (/\.(ts|html)$/.test(entry.name)) time = Math.max(time, statSync(path).mtimeMs);
   }
   return time;
 }
@@ -38,10 +38,11 @@ if (!existsSync(join(root, 'node_modules', 'typescript'))) {
   run('installing packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
 
-const folders = ['dsl', 'compiler', 'backends', 'runtime', 'cli'].map((f) => join(root, f)).filter(existsSync);
+const folders = ['dsl', 'compiler', 'backends', 'runtime', 'cli', 'web'].map((f) => join(root, f)).filter(existsSync);
 const changed = Math.max(statSync(join(root, 'index.ts')).mtimeMs, statSync(join(root, 'tsconfig.json')).mtimeMs, ...folders.map(newest));
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < changed) {
   run('building', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
+  run('bundling the web page', process.execPath, [join(root, 'scripts', 'bundle-page.mjs')]);
   writeFileSync(stamp, '');
   utimesSync(stamp, new Date(), new Date());
 }

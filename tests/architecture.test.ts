@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const project = new Project({ skipFileDependencyResolution: true, skipLoadingLibFiles: true, compilerOptions: { allowJs: false } });
-const sources = ['dsl', 'compiler', 'backends', 'runtime', 'cli'].flatMap((folder) => project.addSourceFilesAtPaths(join(root, folder, '**/*.ts')));
+const sources = ['dsl', 'compiler', 'backends', 'runtime', 'cli', 'web'].flatMap((folder) => project.addSourceFilesAtPaths(join(root, folder, '**/*.ts')));
 const entry = project.addSourceFileAtPath(join(root, 'index.ts'));
 
 const pathOf = (file: SourceFile): string => relative(root, file.getFilePath());
@@ -56,10 +56,14 @@ const plan = planClosure();
 /** How elements lie in bytes is part of the plan's meaning: loading weights needs the same arithmetic as the kernels. */
 const packing = new Set(['packing', 'packing-address', 'scaled-packing', 'float-codes', 'half'].map((name) => `compiler/kernels/${name}.ts`));
 
+/** Besides the runtime, the page needs its device and the reader of plans. */
+const pageNeeds = new Set(['backends/device.ts', 'backends/wgsl/device.ts', 'compiler/plan/plan-json.ts', 'compiler/plan/json-reader.ts']);
+
 const layers: Record<string, (target: string, from: string) => boolean> = {
   dsl: (t, from) => t.startsWith('dsl/') || t === 'chevrotain' || (from === 'dsl/std-node.ts' && t.startsWith('node:')),
   compiler: (t) => /^(compiler|dsl)\//.test(t),
   backends: (t, from) => (/^(backends|compiler)\//.test(t) && t !== 'compiler/ir/graph.ts') || t.startsWith('node:') || t === 'webgpu' || (from.startsWith('backends/conformance/') && t === 'vitest'),
+  web: (t) => /^(web|runtime)\//.test(t) || plan.has(t) || pageNeeds.has(t),
   runtime: (t) => t.startsWith('runtime/') || plan.has(t) || packing.has(t) || t === 'backends/device.ts' || t.startsWith('node:'),
 };
 
@@ -68,6 +72,18 @@ describe('dependencies point one way', () => {
     const wrong = sources.filter((f) => pathOf(f).startsWith(`${layer}/`))
       .flatMap((file) => importsOf(file).filter((target) => !layers[layer](target, pathOf(file))).map((target) => `${pathOf(file)} imports ${target}`));
     expect(wrong).toEqual([]);
+  });
+  it('the page reaches nothing of Node', () => {
+    const seen = new Set<string>();
+    const visit = (path: string): void => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      const file = project.getSourceFile(join(root, path));
+      if (file) importsOf(file).forEach(visit);
+    };
+    visit('web/page.ts');
+    expect(seen.size).toBeGreaterThan(40);
+    expect([...seen].filter((path) => path.startsWith('node:') || !project.getSourceFile(join(root, path)))).toEqual([]);
   });
   it('nothing imports the command line or the index', () => {
     const wrong = sources.filter((f) => !pathOf(f).startsWith('cli/')).flatMap((f) => importsOf(f).filter((t) => t.startsWith('cli/') || t === 'index.ts').map((t) => `${pathOf(f)} imports ${t}`));
@@ -91,7 +107,7 @@ describe('the compiler knows no architecture', () => {
 describe('files', () => {
   const listed = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((e) => e.isFile() && /\.(ts|mjs|cpp|cc|h|hpp|firn)$/.test(e.name)).map((e) => relative(root, join(e.parentPath, e.name)));
-  const all = ['dsl', 'compiler', 'backends', 'runtime', 'cli', 'tests', 'scripts', 'bin'].flatMap(listed);
+  const all = ['dsl', 'compiler', 'backends', 'runtime', 'cli', 'web', 'tests', 'scripts', 'bin'].flatMap(listed);
   it('have at most 400 lines', () => {
     expect(all.filter((path) => readFileSync(join(root, path), 'utf8').split('\n').length > 401)).toEqual([]);
   });

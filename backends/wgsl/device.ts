@@ -11,6 +11,8 @@ export interface WgslOptions {
   readonly portable?: boolean;
   /** What kernels are written for; by the kind of adapter if absent. */
   readonly tuning?: Tuning;
+  /** What to do on this host where there is no adapter. */
+  readonly adapterFix?: string;
 }
 
 /** What `gpu` would run on. `software`: a rasteriser on the CPU, such as llvmpipe or SwiftShader. */
@@ -33,8 +35,8 @@ function summary(adapter: GPUAdapter): AdapterSummary {
 export async function wgslDevice(gpu: GPU, options: WgslOptions = {}): Promise<Device> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
-    throw new DeviceError('D20', 'WebGPU finds no adapter: this machine has no Vulkan (Metal, Direct3D 12) driver',
-      'on Debian 12: echo "deb http://deb.debian.org/debian bookworm-backports main" > /etc/apt/sources.list.d/backports.list && apt-get update && apt-get install -y -t bookworm-backports mesa-vulkan-drivers libvulkan1');
+    throw new DeviceError('D20', 'WebGPU finds no adapter: this machine has no Vulkan (Metal, Direct3D 12) driver, or may not use it',
+      options.adapterFix ?? "turn on hardware acceleration in the browser's settings, and update the graphics driver");
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   let device: GPUDevice;
@@ -62,10 +64,17 @@ function watch(device: GPUDevice): DeviceHealth {
     errors.push(event.error.message);
   });
   void device.lost.then((info) => { lost = `${info.reason}: ${info.message}`; });
+  const check = (): void => {
+    if (lost !== undefined) throw new DeviceError('D22', `the WebGPU device was lost (${lost})`, 'open the device and load the plan again');
+    if (errors.length > 0) throw new Error(`wgsl: WebGPU reports: ${errors.splice(0).join('\n')}`);
+  };
   return {
-    check() {
-      if (lost !== undefined) throw new DeviceError('D22', `the WebGPU device was lost (${lost})`, 'open the device and load the plan again');
-      if (errors.length > 0) throw new Error(`wgsl: WebGPU reports: ${errors.splice(0).join('\n')}`);
+    check,
+    async explain(error) {
+      // A lost device fails its calls a little before it says so.
+      await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, 500))]);
+      check();
+      throw error;
     },
   };
 }

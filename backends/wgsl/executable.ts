@@ -11,6 +11,8 @@ import type { Tuning } from './tuning.js';
 export interface DeviceHealth {
   /** Throws if the device was lost or an error was reported. */
   check(): void;
+  /** Throws the reason why a call failed with `error`: that the device was lost, if it was, else the error itself. */
+  explain(error: unknown): Promise<never>;
 }
 
 /** Run sizes kept per entry; a session alternates between few. */
@@ -43,14 +45,14 @@ export class WgslExecutable implements Executable {
       return new WgslExecutable(device, health, plan, memory, dims, new Map(entries));
     } catch (error) {
       memory.destroy();
-      throw error;
+      return health.explain(error);
     }
   }
 
   async write(buffer: string, offset: number, data: Uint8Array, rank = 0): Promise<void> {
     this.checkOpen();
     checkAccess(this.plan, buffer, offset, data.length, rank, true);
-    await this.memory.write(buffer, offset, data);
+    await this.memory.write(buffer, offset, data).catch((error: unknown) => this.health.explain(error));
   }
 
   async read(buffer: string, offset: number, bytes: number, rank = 0): Promise<Uint8Array> {
@@ -72,7 +74,7 @@ export class WgslExecutable implements Executable {
     const prepared = this.entries.get(entry)!;
     const encoder = this.device.createCommandEncoder({ label: entry });
     encodeCommands(this.device, encoder, prepared.commands, this.sizes(prepared, request.dims));
-    const result = await this.finish(encoder, request);
+    const result = await this.finish(encoder, request).catch((error: unknown) => this.health.explain(error));
     this.health.check();
     return result;
   }

@@ -22,13 +22,14 @@ export class PlanMemory {
   /** All zero, then constants and the initial values of states. */
   static async allocate(device: GPUDevice, plan: Plan): Promise<PlanMemory> {
     const memory = new PlanMemory(device, plan);
+    checkLimits(device, plan);
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
     for (const b of plan.buffers) memory.allocateBuffer(b.id, b.bytes, b.pieces ?? [0]);
     const failures = [await device.popErrorScope(), await device.popErrorScope()].filter((e) => e !== null);
     if (failures.length > 0) {
       memory.destroy();
-      throw new DeviceError('D23', `the device cannot hold the plan's ${plan.peakBytes} bytes: ${failures[0].message}`, 'compile for fewer cache entries or tokens, or use a device with more memory');
+      throw new DeviceError('D23', `the device is out of memory: it cannot hold the plan's ${plan.peakBytes} bytes (${failures[0].message.split('\n')[0]})`, 'compile for fewer cache entries or tokens, or use a device with more memory');
     }
     for (const c of plan.constants) await memory.write(c.buffer, c.offset, decodeBase64(c.data));
     await memory.fillStates();
@@ -81,7 +82,7 @@ export class PlanMemory {
       words = await readSpan(this.device, { ...span, offset: from, bytes: to - from });
       words.set(data, span.offset - from);
     }
-    this.device.queue.writeBuffer(span.gpu, from, words);
+    this.device.queue.writeBuffer(span.gpu, from, words as Uint8Array<ArrayBuffer>);
     this.uploaded += words.length;
     if (this.uploaded < uploadBytes) return;
     this.uploaded = 0;
@@ -109,6 +110,15 @@ export class PlanMemory {
 
   destroy(): void {
     for (const pieces of this.pieces.values()) for (const p of pieces) p.gpu.destroy();
+  }
+}
+
+/** @throws DeviceError D26 with both numbers */
+function checkLimits({ limits }: GPUDevice, plan: Plan): void {
+  const [name, most] = limits.maxBufferSize < limits.maxStorageBufferBindingSize ? ['maxBufferSize', limits.maxBufferSize] : ['maxStorageBufferBindingSize', limits.maxStorageBufferBindingSize];
+  for (const { id, bytes, pieces = [0] } of plan.buffers) for (const [i, from] of pieces.entries()) {
+    const size = (pieces[i + 1] ?? bytes) - from;
+    if (size > most) throw new DeviceError('D26', `a piece of the plan's buffer '${id}' has ${size} bytes, the device allows ${most} (${name})`, "use a device with WebGPU's default limits (128 MiB per binding) or more, or compile for fewer cache entries or tokens");
   }
 }
 

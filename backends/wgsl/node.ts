@@ -24,7 +24,9 @@ export async function nodeGpu(): Promise<GPU> {
   return instance;
 }
 
+const installDriver = 'on Debian 12: echo "deb http://deb.debian.org/debian bookworm-backports main" > /etc/apt/sources.list.d/backports.list && apt-get update && apt-get install -y -t bookworm-backports mesa-vulkan-drivers libvulkan1';
+
 /** The WebGPU device of this machine. @throws DeviceError as `nodeGpu` and `wgslDevice` do. */
 export async function nodeWgslDevice(options: WgslOptions = {}): Promise<Device> {
-  return wgslDevice(await nodeGpu(), options);
+  return wgslDevice(await nodeGpu(), { adapterFix: installDriver, ...options });
 }

@@ -19,14 +19,9 @@ import { int4Parts, matchNames, mxfp4Parts, namedAxes, settleNames, storedName, 
 
 export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
 
-<<<<<<< HEAD
-/** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
-export async function loadWeights(executable: Executable, plan: Plan, asked: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
-  const sources = settleNames(asked, checkpoint);
-=======
 /** That every weight of `plan` has its stored tensors and every stored tensor its weight, by name. Throws CheckpointError. */
-export function checkWeights(plan: Plan, sources: WeightSources, checkpoint: Checkpoint): void {
->>>>>>> main
+export function checkWeights(plan: Plan, asked: WeightSources, checkpoint: Checkpoint): void {
+  const sources = settleNames(asked, checkpoint);
   const sizes = new Map(plan.weights.map((w) => [w.path, new Map(wholeAxes(plan, w).map((a) => [a.name, a.size]))]));
   const mapped = new Set(sources.weights.map((s) => s.path));
   for (const weight of plan.weights) {
@@ -36,8 +31,9 @@ export function checkWeights(plan: Plan, sources: WeightSources, checkpoint: Che
 }
 
 /** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
-export async function loadWeights(executable: Executable, plan: Plan, sources: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
-  checkWeights(plan, sources, checkpoint);
+export async function loadWeights(executable: Executable, plan: Plan, asked: WeightSources, checkpoint: Checkpoint, onProgress?: (p: LoadProgress) => void): Promise<void> {
+  checkWeights(plan, asked, checkpoint);
+  const sources = settleNames(asked, checkpoint);
   const bySource = new Map(sources.weights.map((s) => [s.path, s]));
   const totalBytes = plan.ranks * plan.weights.reduce((n, w) => n + w.bytes, 0);
   let doneBytes = 0;

@@ -6,7 +6,7 @@ import type { DotForm, DotStatement } from './dot-form.js';
 import { makeOperand, type Operand } from './dot-operand.js';
 import { literal } from './expression.js';
 import type { KernelContext, Slot } from './kernel-context.js';
-import { int4Kernel, int4Unpacker, outerKernel, scaledUnpacker, widener } from './microkernels.js';
+import { int4Kernel, int4Unpacker, outerKernel, scaledKernel, scaledUnpacker, widener } from './microkernels.js';
 import { emitNest } from './nest.js';
 import { only } from './point.js';
 import { copy, declare, elementOf, fill } from './statements.js';
@@ -77,10 +77,10 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
 
 function emitOuterBlocks(k: KernelContext, o: Outer): void {
   const { lanes: width } = k.decisions.level;
-  const widen = o.b.kind === 'scaled' || (o.b.kind !== 'f32' && o.rows.size > mostDirectRows);
-  const direct4 = o.b.kind === 'int4' && !widen;
-  if (direct4) emitGroupSums(k, o);
-  const mostRows = blockRows(k, o.rows.size, direct4);
+  const widen = o.b.kind !== 'f32' && o.rows.size > mostDirectRows;
+  const codes = o.b.group > 0 && !widen;
+  if (codes && o.b.kind === 'int4') emitGroupSums(k, o);
+  const mostRows = blockRows(k, o.rows.size, codes);
   const vectors = blockVectors(k, mostRows, o.b.kind, widen);
   const wanted = Math.min(vectors, Math.ceil(o.lanes.size / width));
   const body = (n: number, j: string): void => (widen ? emitWidened(k, o, n, j, mostRows) : emitRows(k, o, n, j, mostRows, o.b.kind, `b + ${laneOffset(o, j)}`));
@@ -88,15 +88,15 @@ function emitOuterBlocks(k: KernelContext, o: Outer): void {
 }
 
 /** Accumulators that a block may have: rows x vectors, next to vectors of b and one of a. */
-function blockRows(k: KernelContext, rows: number, direct4: boolean): number {
+function blockRows(k: KernelContext, rows: number, codes: boolean): number {
   const wide = k.decisions.level.registers === 32;
-  if (direct4) return Math.min(rows, wide ? 8 : 4);
+  if (codes) return Math.min(rows, wide ? 8 : 4);
   return Math.min(rows, wide ? 12 : 6);
 }
 
 function blockVectors(k: KernelContext, rows: number, kind: Operand['kind'], widened: boolean): number {
   const wide = k.decisions.level.registers === 32;
-  if (kind === 'int4' && !widened) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
+  if ((kind === 'int4' || kind === 'scaled') && !widened) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
   // A 16-bit vector needs a register of its own while it is widened.
   if (rows === 1) return kind === 'f32' || wide ? 8 : 4;
   if (rows === 2) return 4;
@@ -180,7 +180,7 @@ function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: 
     const c = `c + ${[...(m === '0' ? [] : [`${m} * ${o.cm}`]), j].join(' + ')}`;
     const each = o.along.size / o.b.group;
     if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
-    else if (kind === 'scaled') throw new Error('cpu emitter: codes of floats are widened before they are summed');
+    else if (kind === 'scaled') k.line(`${use(k, scaledKernel(o.b.code!, rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
     else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
   };
   rowBlocks(k, o.rows, most, call);

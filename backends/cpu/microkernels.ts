@@ -125,24 +125,64 @@ export function int4Unpacker(vectors: number, group: number, level: Level): Micr
   return { name, text: lines.join('\n') };
 }
 
+/** Where words and scales of vector `v` of small floats are: bytes of a group, C++ pointers at group `g`, how scales are read. */
+function scaledPlaces(code: FloatCode, vectors: number, group: number, lanes: number): { perWord: number; words: number; loads: string[] } {
+  const perWord = 32 / floatBits[code];
+  const words = group / perWord;
+  const [bytes, load] = code === 'e4m3' ? [4, 'load_floats'] : [1, 'load_exponents'];
+  const loads = count(vectors).map((v) => {
+    const panel = `b + ${Math.floor((v * lanes) / 8)} * bp + g * ${words * 32 + 8 * bytes}`;
+    const lane = lanes === 8 ? '0' : `(${(v * lanes) % 8} + half)`;
+    return `    const uint8_t* q${v} = ${panel} + ${lane} * 4;\n    const vf s${v} = ${load}(${panel} + ${words * 32} + ${lane} * ${bytes});`;
+  });
+  return { perWord, words, loads };
+}
+
+/** c[m][v] += sum over k of a[m * am + k * ak] * w, w codes of small floats in blocks of `group`, scaled once per group. */
+export function scaledKernel(code: FloatCode, rows: number, vectors: number, group: number, level: Level): Microkernel {
+  const name = `${code}_${group}_${rows}x${vectors}`;
+  const { perWord, words, loads } = scaledPlaces(code, vectors, group, level.lanes);
+  const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const lines = [
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
+    '  (void)half;',
+    '  (void)bp;',
+    '  for (int64_t g = 0; g < groups; ++g) {',
+    `    const float* x = a + g * ${group} * ak;`,
+    ...loads,
+    ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
+    `    for (int j = 0; j < ${words}; ++j) {`,
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
+    ...count(perWord).flatMap((i) => [
+      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + (j * ${perWord} + ${i}) * ak]);`),
+      ...count(vectors).flatMap((v) => [
+        `      const vf q${i}_${v} = ${code}_values(w${v}, ${floatBits[code] * i});`,
+        ...count(rows).map((m) => `      g${m}_${v} += q${i}_${v} * x${i}_${m};`),
+      ]),
+    ]),
+    '    }',
+    ...all.map(([m, v]) => `    put(c + ${m} * cm + ${v * level.lanes}, load(c + ${m} * cm + ${v * level.lanes}) + s${v} * g${m}_${v});`),
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
 /** As `int4Unpacker`, of codes of small floats. */
 export function scaledUnpacker(code: FloatCode, vectors: number, group: number, level: Level): Microkernel {
   const name = `unpack_${code}_${group}_x${vectors}`;
   const { lanes } = level;
-  const bits = floatBits[code];
-  const words = (group * bits) / 32;
-  const [scaleBytes, loadScales] = code === 'e4m3' ? [4, 'load_floats'] : [1, 'load_exponents'];
-  const at = count(vectors).map((v) => ({ panel: `b + ${Math.floor((v * lanes) / 8)} * bp + g * ${words * 32 + 8 * scaleBytes}`, lane: lanes === 8 ? '0' : `${(v * lanes) % 8} + half` }));
+  const { perWord, words, loads } = scaledPlaces(code, vectors, group, lanes);
   const lines = [
     `FIRN_INLINE void ${name}(const uint8_t* b, int64_t bp, int half, int groups, float* out) {`,
     '  (void)half;',
     '  (void)bp;',
     '  for (int64_t g = 0; g < groups; ++g) {',
-    ...at.map(({ panel, lane }, v) => `    const uint8_t* q${v} = ${panel} + (${lane}) * 4;\n    const vf s${v} = ${loadScales}(${panel} + ${words * 32} + (${lane}) * ${scaleBytes});`),
+    ...loads,
     `    for (int j = 0; j < ${words}; ++j) {`,
-    ...at.map((_, v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
-    `      float* to = out + (g * ${group} + j * ${32 / bits}) * ${vectors * lanes};`,
-    ...count(32 / bits).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, ${code}_values(w${v}, ${bits * i}) * s${v});`)),
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
+    `      float* to = out + (g * ${group} + j * ${perWord}) * ${vectors * lanes};`,
+    ...count(perWord).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, ${code}_values(w${v}, ${floatBits[code] * i}) * s${v});`)),
     '    }',
     '  }',
     '}',

@@ -106,7 +106,7 @@ function lower(graph: Module, info: ModelInfo, request: CompileRequest, sources:
   const packings = choosePackings(module, panel, int4, alignmentFor(sources));
   const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
   seen('kernels', entries);
-  const bundle = buildPlan(module, entries, planSizes.options(info, request));
+  const bundle = buildPlan(module, entries, planSizes.options(info, request, module.states));
   const violations = verifyPlan(bundle);
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);

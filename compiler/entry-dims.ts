@@ -1,6 +1,8 @@
 /** How large things may become when a plan runs: decided before planning, for each entry point. */
 import type { ModelInfo } from './check/model-info.js';
 import { meshGroups, rankCount, type Mesh } from './ir/mesh.js';
+import type { StateDecl } from './ir/graph.js';
+import { entryStride } from './ir/ops-state.js';
 import type { Target } from './kernels/targets.js';
 import type { EntryLaunches } from './plan/launches.js';
 import type { PlanOptions } from './plan/options.js';
@@ -24,15 +26,21 @@ export const planSizes = {
   block: 16,
   /** WebGPU binds at most 128 MiB. */
   wgslBinding: 128 * 1024 * 1024,
-  options(info: ModelInfo, request: SizeRequest): PlanOptions {
+  options(info: ModelInfo, request: SizeRequest, states: readonly StateDecl[]): PlanOptions {
     const { sequences, blocks } = sizes(info, request);
     return {
-      target: request.target, block: planSizes.block, fixed: { slots: sequences * blocks * planSizes.block, pool: sequences },
+      target: request.target, block: planSizes.block, fixed: { slots: sequences * blocks * planSizes.block, pool: sequences, ...entrySlots(states, sequences * blocks * planSizes.block) },
       ...(request.mesh ? { ranks: rankCount(request.mesh), groups: meshGroups(request.mesh) } : {}),
       ...(request.target === 'wgsl' ? { maxBufferBytes: planSizes.wgslBinding } : {}),
     };
   },
 };
+
+/** Dims of the states that keep fewer entries than tokens. */
+function entrySlots(states: readonly StateDecl[], slots: number): Readonly<Record<string, number>> {
+  const strides = states.flatMap((s) => (s.every === undefined ? [] : [entryStride(s.every, planSizes.block)])).filter((n) => n > 1);
+  return Object.fromEntries(strides.map((n) => [`slots_${n}`, slots / n]));
+}
 
 function sizes(info: ModelInfo, request: SizeRequest) {
   const context = Math.min(info.context, request.context ?? info.context);

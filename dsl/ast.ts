@@ -82,16 +82,19 @@ export interface Parameter extends NodeBase {
   readonly default?: Expr;
 }
 
+/** A result that is a state can be read by other layers. */
+export type StateType = Extract<Type, { kind: 'simple-type' }> & { readonly name: 'state' };
+
 export interface ResultType {
   readonly name?: Identifier;
-  readonly type: TensorTypeExpr;
+  readonly type: TensorTypeExpr | StateType;
   readonly span: Span;
 }
 
 export type Type =
   | TensorTypeExpr
   /** `dim` takes an axis, or a number (which makes a fresh axis); `layer` and `fn` take templates and functions. */
-  | { readonly kind: 'simple-type'; readonly name: 'dim' | 'int' | 'real' | 'bool' | 'layer' | 'fn' | 'list'; readonly optional: boolean; readonly span: Span }
+  | { readonly kind: 'simple-type'; readonly name: 'dim' | 'int' | 'real' | 'bool' | 'layer' | 'fn' | 'list' | 'state'; readonly optional: boolean; readonly span: Span }
   | { readonly kind: 'enum-type'; readonly values: readonly Identifier[]; readonly optional: boolean; readonly span: Span };
 
 /** `[.., heads, nope + rope] f32`. `..` (rest) may stand first only. An axis expression is a sum of named or numbered axes. */
@@ -153,12 +156,12 @@ export interface ParamStatement extends NodeBase {
 
 /**
  * `state kv : append [kv_rank + rope] = [c | kr]`, `state tail : last 3 [channels] = u fill 0`,
- * `state ring : window 128 [size] = k`. `carry` states are declared by `scan`.
+ * `state ring : window 128 [size] = k`, `state entry : every 4 [size] = pooled`. `carry` states are declared by `scan`.
  */
 export interface StateStatement extends NodeBase {
   readonly kind: 'state';
   readonly name: Identifier;
-  readonly policy: 'append' | 'window' | 'last';
+  readonly policy: 'append' | 'every' | 'window' | 'last';
   readonly extent?: Expr;
   readonly type: TensorTypeExpr;
   readonly value: Expr;
@@ -317,9 +320,10 @@ export interface Argument extends NodeBase { readonly name?: Identifier; readonl
  * `attend(q, over: kv as (c, kr), k: [wk_b @ c | kr], v: wv_b @ c, score: s * scale, mask: causal, sink: b, export: max_logit)`.
  * In `score` and `mask`: `s`, `query.position`, `key.position`, `query.sequence`, `key.index` and per-head constants.
  * Order of meaning: score expression, then mask, then softmax (with the sinks in the denominator).
+ * `select(picks, over: index as (key), by: score, mask: causal)` has the same parts; its `query` is the axis of the result.
  */
 export interface AttendExpr {
-  readonly kind: 'attend';
+  readonly kind: 'attend' | 'select';
   readonly query: Expr;
   readonly sources: readonly AttendSource[];
   readonly options: readonly Argument[];
@@ -327,9 +331,10 @@ export interface AttendExpr {
 }
 /**
  * `kv as (c, kr)`: names for the parts of the state entry; none without `as`. One source has its `k:` and `v:` among
- * the options; several are written `over: [ring as (k, v), entry as (k, v)]`.
+ * the options; several are written `over: [ring as (k, v), entry as (k, v)]`. `kv[picks]` are the entries that were
+ * selected; `where` holds for this source besides the mask.
  */
-export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly span: Span }
+export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly where?: Expr; readonly span: Span }
 
 /** `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). */
 export interface RouteExpr {

@@ -68,6 +68,7 @@ function hintsFor(error: IRecognitionException, at: number, tokens: readonly Tok
   if (onLine.some((t) => t.tokenType === sign['//'])) out.push(hints.slashes);
   if (token.tokenType === sign['|'] && [tokens[at - 1], tokens[at + 1]].some((t) => t?.tokenType === sign['|'])) out.push(hints.doubled('|', 'or'));
   else if ([sign['|'], sign[',']].includes(token.tokenType) && rule === 'brackets') out.push(hints.mixedBrackets);
+  if (token.image === 'associative' && onLine.some((t) => t.image === '}')) out.push(hints.associative);
   if (token.tokenType === sign['=']) out.push(continuedLine(at, tokens) ?? hints.equals);
   return out;
 }

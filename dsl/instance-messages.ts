@@ -74,6 +74,42 @@ export function attendOverOther(found: string, span: Span): Diagnostic {
   return error('E0505', `\`attend\` reads a state that is appended to, this is ${found}`, span, { notes: [{ text: 'state kv : append [..] = entry' }] });
 }
 
+export function resultNotAState(layer: string, found: string, span: Span): Diagnostic {
+  return error('E0526', `${layer} says that it returns a state here, and returns ${found}`, span);
+}
+
+export function lastStateReturned(name: string, span: Span): Diagnostic {
+  return error('E0527', `\`${name}\` keeps the last tokens for its own layer; others cannot read it`, span, {
+    notes: [{ text: 'return `window(..)` of it, or append to a state and return that' }],
+  });
+}
+
+export function everyExtent(name: string, every: number, block: number, span: Span): Diagnostic {
+  return error('E0528', `\`${name}\` has one entry every ${every} tokens; blocks of the cache hold ${block}`, span, {
+    notes: [{ text: `a number that divides ${block}, or a multiple of it` }],
+  });
+}
+
+export function picksAxes(state: string, found: AxisSide, span: Span): Diagnostic {
+  return error('E0529', `the entries of \`${state}\` are picked by whole numbers over the tokens and one axis more, as \`select\` gives them`, span, {
+    label: `over ${axesText(found.axes)}`,
+  });
+}
+
+export function selectScore(state: string, found: AxisSide, span: Span): Diagnostic {
+  return error('E0530', `\`by\` is a score per token and entry of \`${state}\``, span, { label: `over ${axesText(found.axes)}` });
+}
+
+export function selectStored(state: string, span: Span): Diagnostic {
+  return error('E0532', `this would keep a value for every token and entry of \`${state}\`, which grows with the context`, span, {
+    notes: [{ text: 'a score is made of products, sums and elementwise functions; choose among parts of an entry before it is written' }],
+  });
+}
+
+export function selectSources(span: Span): Diagnostic {
+  return error('E0531', '`select` chooses entries of one state', span, { notes: [{ text: 'the numbers that it gives mean entries of that state: write one `select` for each' }] });
+}
+
 export function queryAxes(q: AxisSide, span: Span): Diagnostic {
   return error('E0506', 'a query has the tokens and ends in the axis that it shares with the key', span, { label: `has ${axesText(q.axes)}` });
 }
@@ -113,11 +149,16 @@ export function nestedScan(span: Span): Diagnostic {
 }
 
 export function scanInput(name: string, side: AxisSide): Diagnostic {
-  return error('E0515', `\`scan\` runs over the tokens, which \`${name}\` does not have`, side.span, { label: `has ${axesText(side.axes)}` });
+  return error('E0515', `\`scan\` runs over the tokens, which \`${name}\` does not have`, side.span, {
+    label: `has ${axesText(side.axes)}`,
+    notes: [{ text: `the body sees \`${name}\` without being given it; \`broadcast(${name}, axis: tokens)\` is an input that is the same for every token` }],
+  });
 }
 
 export function carryInitial(name: string, span: Span): Diagnostic {
-  return error('E0516', `\`${name}\` starts as a number that is known when the model is compiled`, span);
+  return error('E0516', `what \`${name}\` starts as does not depend on the tokens`, span, {
+    notes: [{ text: 'a number, a constant or a parameter: a sequence starts with it, whatever its first token is' }],
+  });
 }
 
 export function carryAxes(name: string, declared: AxisSide, found: AxisSide): Diagnostic {

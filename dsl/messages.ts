@@ -73,6 +73,7 @@ export function unexpectedToken(expected: string, found: string, span: Span, hin
 
 /** Why a token stands where it cannot. */
 export const hints = {
+  associative: 'a scan has no associative form: its step runs channels side by side; a parallel form over tokens is a body `chunk 16 as (i, j) { .. }`',
   reservedWord: (word: string) => `\`${word}\` is a reserved word and cannot be a name`,
   slashes: '`//` divides and rounds down; a comment starts with `#`',
   doubled: (symbol: string, word: string) => `\`${symbol}${symbol}\` is written \`${word}\``,

@@ -1,6 +1,6 @@
 /** The expression forms that bind names: `attend`, `route` and `scan`. */
 import type { IToken, ParserMethod } from 'chevrotain';
-import type { Argument, AttendSource, Expr, Identifier, ScanExpr } from './ast.js';
+import type { Argument, AttendExpr, AttendSource, Expr, Identifier, ScanExpr } from './ast.js';
 import * as messages from './messages.js';
 import { ExpressionParser } from './parser-expressions.js';
 import { Identifier as Name, keyword, sign } from './tokens.js';
@@ -8,9 +8,9 @@ import { Identifier as Name, keyword, sign } from './tokens.js';
 type Rule<T> = ParserMethod<[], T>;
 
 export abstract class FormParser extends ExpressionParser {
-  /** `attend(q, over: kv as (c, kr), k: ..., v: ..., score: ..., mask: ...)` */
+  /** `attend(q, over: kv as (c, kr), k: ..., v: ..., score: ..., mask: ...)`, `select(picks, over: index as (key), by: ...)` */
   protected readonly attendExpr: Rule<Expr> = this.RULE('attendExpr', (): Expr => {
-    const first = this.CONSUME(keyword.attend);
+    const first = this.OR1([{ ALT: () => this.CONSUME(keyword.attend) }, { ALT: () => this.CONSUME(keyword.select) }]);
     const sources: AttendSource[] = [];
     const options: Argument[] = [];
     this.CONSUME(sign['(']);
@@ -41,13 +41,13 @@ export abstract class FormParser extends ExpressionParser {
     });
     this.OPTION(() => this.CONSUME2(sign[',']));
     this.CONSUME(sign[')']);
-    return this.ACTION(() => this.checkAttend({ kind: 'attend', query, sources, options, span: this.spanFrom(first) }));
+    return this.ACTION(() => this.checkAttend({ kind: first.image as AttendExpr['kind'], query, sources, options, span: this.spanFrom(first) }));
   });
 
-  private checkAttend(e: Expr & { kind: 'attend' }): Expr {
-    if (e.sources.length === 0) this.problems.push(messages.missingOption('attend', 'over', '`over: state as (parts)`', e.span));
+  private checkAttend(e: AttendExpr): Expr {
+    if (e.sources.length === 0) this.problems.push(messages.missingOption(e.kind, 'over', '`over: state as (parts)`', e.span));
     const unnamed = e.options.find((o) => o.name === undefined);
-    if (unnamed) this.problems.push(messages.unnamedOption('attend', unnamed.span));
+    if (unnamed) this.problems.push(messages.unnamedOption(e.kind, unnamed.span));
     return e;
   }
 
@@ -79,7 +79,12 @@ export abstract class FormParser extends ExpressionParser {
       this.CONSUME(keyword.as);
       names = this.SUBRULE(this.nameTuple);
     });
-    return { state, names, span: this.spanFrom(first) };
+    let where: Expr | undefined;
+    this.OPTION2(() => {
+      this.CONSUME(keyword.where);
+      where = this.SUBRULE(this.expression);
+    });
+    return { state, names, ...(where ? { where } : {}), span: this.spanFrom(first) };
   });
 
   /** `(a, b)` or a single `a`. */

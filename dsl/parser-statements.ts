@@ -196,12 +196,12 @@ export abstract class StatementParser extends SectionParser {
     let fill: Expr | undefined;
     this.CONSUME(sign[':']);
     const policy = this.OR({
-      ERR_MSG: '`append`, `window n` or `last n`',
+      ERR_MSG: '`append`, `every n`, `window n` or `last n`',
       DEF: [
         { ALT: () => this.CONSUME(keyword.append) },
         {
           ALT: () => {
-            const word = this.OR2([{ ALT: () => this.CONSUME(keyword.window) }, { ALT: () => this.CONSUME(keyword.last) }]);
+            const word = this.OR2([{ ALT: () => this.CONSUME(keyword.every) }, { ALT: () => this.CONSUME(keyword.window) }, { ALT: () => this.CONSUME(keyword.last) }]);
             extent = this.SUBRULE(this.extent);
             return word;
           },

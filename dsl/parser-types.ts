@@ -1,6 +1,6 @@
 /** Types of parameters and results. */
 import type { ParserMethod } from 'chevrotain';
-import type { Expr, Identifier, Parameter, ResultType, TensorTypeExpr, Type } from './ast.js';
+import type { Expr, Identifier, Parameter, ResultType, StateType, TensorTypeExpr, Type } from './ast.js';
 import * as messages from './messages.js';
 import { FormParser } from './parser-forms.js';
 import { suggest } from './suggest.js';
@@ -9,7 +9,7 @@ import { dtypeNames, Identifier as Name, keyword, sign } from './tokens.js';
 type Rule<T> = ParserMethod<[], T>;
 type SimpleName = (Type & { kind: 'simple-type' })['name'];
 
-const simpleTypes: readonly SimpleName[] = ['dim', 'int', 'real', 'bool', 'layer', 'fn', 'list'];
+const simpleTypes: readonly SimpleName[] = ['dim', 'int', 'real', 'bool', 'layer', 'fn', 'list', 'state'];
 
 export abstract class TypeParser extends FormParser {
   /** `[.., heads, nope + rope] f32?` */
@@ -134,7 +134,7 @@ export abstract class TypeParser extends FormParser {
         },
         {
           ALT: () => {
-            const type = this.SUBRULE(this.tensorType);
+            const type = this.SUBRULE(this.resultType);
             this.ACTION(() => results.push({ type, span: type.span }));
           },
         },
@@ -143,6 +143,16 @@ export abstract class TypeParser extends FormParser {
     return results;
   });
 
+  private readonly resultType: Rule<ResultType['type']> = this.RULE('resultType', (): ResultType['type'] => this.OR([
+    { ALT: () => this.SUBRULE(this.tensorType) },
+    {
+      ALT: () => {
+        const word = this.CONSUME(keyword.state);
+        return { kind: 'simple-type', name: 'state', optional: false, span: this.spanFrom(word) } satisfies StateType;
+      },
+    },
+  ]));
+
   private readonly result: Rule<ResultType> = this.RULE('result', (): ResultType => {
     const first = this.LA(1);
     let name: Identifier | undefined;
@@ -150,7 +160,7 @@ export abstract class TypeParser extends FormParser {
       name = this.identifier(this.CONSUME(Name));
       this.CONSUME(sign[':']);
     });
-    const type = this.SUBRULE(this.tensorType);
+    const type = this.SUBRULE(this.resultType);
     return { ...(name ? { name } : {}), type, span: this.spanFrom(first) };
   });
 }

@@ -1,5 +1,5 @@
 /** Expressions to documents, with the fewest parentheses that keep the tree (and one kind more: see `needsClarity`). */
-import type { Argument, AttendSource, BinaryOperator, Expr, Identifier, MatchArm } from './ast.js';
+import type { Argument, AttendExpr, AttendSource, BinaryOperator, Expr, Identifier, MatchArm } from './ast.js';
 import { binaryOperators, postfixPrecedence, precedenceOf, unaryPrecedence } from './operators.js';
 import { align, choice, comment, concat, fill, group, hardline, join, limitedGroup, line, nest, wideLine, type Doc } from './pretty.js';
 import { printBlock } from './print-statements.js';
@@ -48,7 +48,7 @@ export function printExpr(e: Expr, follower = 0): Doc {
       return concat('[', align(fill(e.parts.map(printLabelled), ' |')), ']');
     case 'labelled':
       return parens(printLabelled(e));
-    case 'attend':
+    case 'attend': case 'select':
       return printAttend(e);
     case 'route':
       return concat(
@@ -233,18 +233,18 @@ function printPattern(e: Expr): Doc {
   return firstText(e).startsWith('-') ? parens(printExpr(e)) : printExpr(e);
 }
 
-function printAttend(e: Expr & { kind: 'attend' }): Doc {
+function printAttend(e: AttendExpr): Doc {
   const sources = e.sources.map(printSource);
   const single = sources.length === 1 && !firstText(e.sources[0].state).startsWith('[');
   const over = concat('over: ', single ? sources[0] : concat('[', align(fill(sources)), ']'));
   const options = e.options.map((o) => ({ leading: o.leading, trailing: o.trailing, doc: printArgument(o) }));
   const fixed = [printLabelled(e.query), over].map((doc) => ({ leading: undefined, trailing: undefined, doc }));
-  return concat('attend', printItems([...fixed, ...options], (item) => item.doc));
+  return concat(e.kind, printItems([...fixed, ...options], (item) => item.doc));
 }
 
 function printSource(s: AttendSource): Doc {
   const as = s.names.length === 0 ? '' : s.names.length === 1 ? ` as ${s.names[0].name}` : ` as (${names(s.names)})`;
-  return concat(printObject(s.state), as);
+  return concat(printObject(s.state), as, s.where === undefined ? '' : concat(' where ', printExpr(s.where)));
 }
 
 function printScan(e: Expr & { kind: 'scan' }): Doc {

@@ -25,6 +25,6 @@ export function printParameters(params: readonly Parameter[]): Doc {
 
 /** Never broken, so that a long header breaks among its parameters. */
 export function printResults(results: readonly ResultType[]): Doc {
-  const docs = results.map((r) => concat(r.name ? `${r.name.name}: ` : '', printTensorType(r.type)));
+  const docs = results.map((r) => concat(r.name ? `${r.name.name}: ` : '', printType(r.type)));
   return unbroken(results.length === 1 && results[0].name === undefined ? docs[0] : concat('(', join(docs, ', '), ')'));
 }

@@ -33,7 +33,8 @@ const reservedWords = ['if', 'then', 'else', 'match', 'and', 'or', 'not', 'mod',
 const contextualWords = [
   'use', 'model', 'layer', 'fn', 'const', 'dim', 'table', 'def', 'param', 'state', 'repeat', 'at', 'return', 'export', 'require',
   'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'with', 'as', 'carry', 'init', 'frozen', 'when',
-  'append', 'window', 'last', 'first', 'fill', 'like', 'to', 'ignore', 'tap', 'attend', 'route', 'scan', 'chunk', 'over', 'enum', 'import', 'within', 'known',
+  'append', 'every', 'window', 'last', 'first', 'fill', 'like', 'to', 'ignore', 'tap', 'attend', 'select', 'route', 'scan', 'where', 'chunk', 'over', 'enum',
+  'import', 'within', 'known',
 ] as const;
 
 const symbols = [

@@ -5,6 +5,7 @@ const library: Readonly<Record<string, { readonly calls?: readonly string[]; rea
   floor_divide: { text: 'int floor_divide(int a, int b) { int q = a / b; return q - ((a % b != 0) && ((a < 0) != (b < 0))); }' },
   floor_mod: { calls: ['floor_divide'], text: 'int floor_mod(int a, int b) { return a - floor_divide(a, b) * b; }' },
   sign: { text: 'float sign(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; }' },
+  order: { text: 'int order(float x) { return __float_as_int(x) < 0 ? -(__float_as_int(x) & 0x7fffffff) : __float_as_int(x); }' },
   logistic: { text: 'float logistic(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }' },
   softplus: { text: 'float softplus(float x) { return fmaxf(x, 0.0f) + log1pf(expf(-fabsf(x))); }' },
   pack_bf16: { text: `unsigned pack_bf16(float low, float high) {

@@ -196,7 +196,7 @@ export class ValuePrinter {
       case 'not': return `(!${a})`;
       case 'select': return `(${a} ? ${b} : ${c})`;
       case 'sigmoid': return `${this.use('logistic')}(${a})`;
-      case 'softplus': case 'sign': return `${this.use(v.fn)}(${a})`;
+      case 'softplus': case 'sign': case 'order': return `${this.use(v.fn)}(${a})`;
       case 'floor_divide': case 'mod': if (!float) return this.division(v.fn === 'mod' ? 'mod' : 'divide', a, b, v.args[1].kind === 'number' ? v.args[1].value : undefined, false);
     }
     throw new Error(`CUDA emitter: '${v.fn}' of ${v.dtype} has no text`);

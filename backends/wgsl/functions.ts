@@ -174,6 +174,7 @@ export function callText(fn: ScalarFunction, args: readonly string[], operands: 
     case 'not': return `(!${a})`;
     case 'select': return `select(${c}, ${b}, ${a})`;
     case 'hash': return `philox(u32(${a}), u32(${b}))`;
+    case 'order': return `select(bitcast<i32>(${a}), -(bitcast<i32>(${a}) & 0x7fffffff), bitcast<i32>(${a}) < 0)`;
     case 'uniform': return `((f32(${a} >> 8u) + 0.5f) * 5.9604644775390625e-8f)`;
   }
 }

@@ -14,7 +14,14 @@ import type { Scope } from './scope.js';
 type Cumulate = OpStatement<'cumulate'>;
 
 /** A stretch of the axis at one place of the other axes. */
-interface Stretch { readonly at: Coordinates; readonly part: Affine; readonly total: string; readonly scope: Scope; readonly scratch: (part: Affine) => string }
+interface Stretch {
+  readonly at: Coordinates;
+  readonly part: Affine;
+  readonly total: string;
+  readonly scope: Scope;
+  /** Where a stretch's sum lies; the names in its index are made in `scope`, which knows `part`. */
+  readonly scratch: (part: Affine, scope: Scope) => string;
+}
 
 export function writeCumulate(w: KernelWriter, s: Cumulate): void {
   const kept = w.declare(s.out.id);
@@ -24,7 +31,7 @@ export function writeCumulate(w: KernelWriter, s: Cumulate): void {
     w.root(describe(s), (scope) => eachStretch(w, s, scope, (stretch) => {
       w.writes(scratch.name);
       walk(w, s, stretch, () => undefined);
-      stretch.scope.line(`${stretch.scratch(stretch.part)} = ${stretch.total};`);
+      stretch.scope.line(`${stretch.scratch(stretch.part, stretch.scope)} = ${stretch.total};`);
     }));
   }
   w.root(parts > 1 ? '' : describe(s), (scope) => eachStretch(w, s, scope, (stretch) => {
@@ -32,7 +39,7 @@ export function writeCumulate(w: KernelWriter, s: Cumulate): void {
       w.reads(scratch.name);
       const before = stretch.scope.nested();
       const p = { text: stretch.scope.fresh('p'), min: 0, max: parts - 1, level: before.level };
-      before.line(`${stretch.total} += ${stretch.scratch(ofAtom(p))};`);
+      before.line(`${stretch.total} += ${stretch.scratch(ofAtom(p), before)};`);
       stretch.scope.block(`for (var ${p.text} = 0; ${p.text} < ${affineText(stretch.part)}; ${p.text}++)`, before);
     }
     walk(w, s, stretch, (at, scope) => {
@@ -54,7 +61,7 @@ function eachStretch(w: KernelWriter, s: Cumulate, scope: Scope, write: (stretch
     const total = inner.fresh('p');
     inner.line(`var ${total}: ${wgslType(s.out.dtype)} = ${literal(0, s.out.dtype)};`);
     const element = flatten(d.axes.map((a) => at.get(a.name)!), d.axes.map((a) => a.size));
-    write({ at, part, total, scope: inner, scratch: (p) => w.vectors.place(scratch.name, add(scale(element, parts), p), inner) });
+    write({ at, part, total, scope: inner, scratch: (p, user) => w.vectors.place(scratch.name, add(scale(element, parts), p), user) });
     around.block(guards.length === 0 ? '' : `if (${conjunction(guards).text})`, inner);
   });
 }

@@ -54,6 +54,7 @@ function coerceSimple(frame: Frame, name: string, type: Extract<Type, { kind: 's
     case 'bool': return value.kind === 'bool' ? value : wrong('true or false');
     case 'layer': return value.kind === 'template' ? value : wrong('a layer');
     case 'fn': return value.kind === 'fn' || value.kind === 'builtin' ? value : wrong('a function');
+    case 'state': return value.kind === 'state' ? value : wrong('a state');
     case 'list': return value.kind === 'vector' || value.kind === 'list' ? value : wrong('a list');
     // A type that there is not was reported by the parser.
     default: throw new Abandoned();

@@ -1,11 +1,12 @@
 /** `attend`: keys and values are expressions of a state's entries; score and mask are scalar expressions. */
 import type { AttendExpr, AttendSource, Expr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
+import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import { hasAxis } from '../ir/axes.js';
 import { isFloat } from '../ir/dtype.js';
 import type { Expr as ScalarExpr } from '../ir/expr.js';
-import type { Value as GraphValue } from '../ir/graph.js';
+import type { AttendSource as AttendSourceRule, Value as GraphValue } from '../ir/graph.js';
 import type { AxisValue } from './axis.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { spread } from './elementwise.js';
@@ -39,18 +40,18 @@ export function evaluateAttend(frame: Frame, e: AttendExpr): TensorValue {
   const sources = e.sources.map((s) => evaluateSource(frame, s, over, options));
   const extras: TensorValue[] = [];
   const score = scalarExpression(frame, extras, options.get('score')!, 'score');
-  const maskExpr = options.get('mask');
-  const mask = maskExpr === undefined ? causalMask.expr : scalarExpression(frame, extras, maskExpr, 'mask');
+  const mask = maskOf(frame, extras, options.get('mask'));
+  const rules = e.sources.map((s, i) => sourceRule(frame, extras, s, sources[i]));
   const sink = options.has('sink') ? evaluateSink(frame, extras, options.get('sink')!) : undefined;
   const facts = analyseMask(mask);
-  for (const s of sources) requireWindow(s.state, facts.window, e);
+  sources.forEach((s, i) => requireWindow(s.state, Math.min(facts.window ?? Infinity, rules[i].window ?? Infinity), e));
   const exported = exportName(options.get('export'));
   const exports = exported !== undefined && isExported(frame, exported);
   const builder = building(frame, e.span);
-  const attributes = { over: [over.name], score, mask, ...facts, ...(sink === undefined ? {} : { sink }), block: frame.run.block, exports };
+  const attributes = { over: [over.name], score, mask, ...facts, ...(sink === undefined ? {} : { sink }), block: frame.run.block, exports, ...(rules.some((r) => Object.keys(r).length > 0) ? { rules } : {}) };
   const { out, maximum } = builder.attend(attributes, {
     q: floating(frame, q), position: modelInput(frame, 'position'), sequence: modelInput(frame, 'sequence'), blocks: modelInput(frame, 'blocks'),
-    sources: sources.map((s) => ({ k: s.k, v: s.v, keys: 'slots' })), extras: extras.map((x) => frame.graph.use(x)),
+    sources: sources.map(({ k, v, keys, picks }) => ({ k, v, keys, ...(picks === undefined ? {} : { picks: frame.graph.use(picks) }) })), extras: extras.map((x) => frame.graph.use(x)),
   });
   if (exported !== undefined && maximum !== undefined) exportTensor(frame, exported, tensor(frame, maximum, e.span));
   return tensor(frame, out, e.span);
@@ -61,23 +62,67 @@ function floating(frame: Frame, t: TensorValue): GraphValue {
   return isFloat(value.type.dtype) ? value : building(frame, t.span).cast(value, 'f32');
 }
 
-function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): { readonly state: StateValue; readonly k: GraphValue; readonly v: GraphValue } {
-  const state = evaluate(frame, s.state);
-  if (state.kind !== 'state' || state.policy === 'last') fail(messages.attendOverOther(describe(state), s.state.span));
+/** The state's entries in this graph; where another layer wrote them in a graph beside this one, by reference. */
+function entriesOf(frame: Frame, state: StateValue, span: Span): TensorValue {
+  return frame.graph.sees(state.value) ? state.value : { ...tensor(frame, building(frame, span).state(state.state, 0), span), settled: true };
+}
+
+/** A state that is read, the axis of its entries, and the scope in which its parts have names. */
+export interface OpenState { readonly state: StateValue; readonly keys: string; readonly inside: Frame; readonly picks?: TensorValue }
+
+/** `kv as (c, kr)`, `kv[picks] as (c, kr)`. */
+export function openState(frame: Frame, s: AttendSource): OpenState {
+  const picked = s.state.kind === 'index' && s.state.axis === undefined ? s.state : undefined;
+  const read = picked?.object ?? s.state;
+  const state = evaluate(frame, read);
+  if (state.kind !== 'state' || state.policy === 'last') fail(messages.attendOverOther(describe(state), read.span));
   const scope = new Scope(frame.scope);
-  if (s.names.length === 0) scope.set('it', state.value);
-  else if (s.names.length === 1) scope.set(s.names[0].name, state.value);
-  else splitParts(frame, { ...state.value, span: s.state.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
-  const inside: Frame = { ...frame, scope };
+  const entries = entriesOf(frame, state, read.span);
+  if (s.names.length === 0) scope.set('it', entries);
+  else if (s.names.length === 1) scope.set(s.names[0].name, entries);
+  else splitParts(frame, { ...entries, span: read.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
+  const picks = picked === undefined ? undefined : evaluatePicks(frame, state, picked.index);
+  return { state, keys: entries.value.type.axes[0].name, inside: { ...frame, scope }, ...(picks === undefined ? {} : { picks }) };
+}
+
+/** `none` picks everything. */
+function evaluatePicks(frame: Frame, state: StateValue, e: Expr): TensorValue | undefined {
+  const value = evaluate(frame, e);
+  if (value.kind === 'none') return undefined;
+  const picks = requireTensor(frame, { value, span: e.span }, 'the picks');
+  const { axes, dtype } = picks.value.type;
+  if (dtype !== 'i32' || axes.length < 2 || !hasAxis(axes, 'tokens')) fail(messages.picksAxes(state.name, { span: e.span, axes: tensorAxes(frame, picks) }, e.span));
+  return picks;
+}
+
+/** What holds for one source alone. The last axis of its picks is theirs. */
+function sourceRule(frame: Frame, extras: TensorValue[], s: AttendSource, { state, picks }: OpenState): AttendSourceRule {
+  const mask = s.where === undefined ? undefined : scalarExpression(frame, extras, s.where, 'mask');
+  const window = mask === undefined ? undefined : analyseMask(mask).window;
+  return {
+    ...(mask === undefined ? {} : { mask }), ...(window === undefined ? {} : { window }),
+    ...(state.policy === 'every' && state.extent! > 1 ? { every: state.extent! } : {}),
+    ...(picks === undefined ? {} : { picks: picks.value.type.axes.at(-1)!.name }),
+  };
+}
+
+/** `causal` if nothing is said. */
+export function maskOf(frame: Frame, extras: TensorValue[], e: Expr | undefined): ScalarExpr {
+  return e === undefined ? causalMask.expr : scalarExpression(frame, extras, e, 'mask');
+}
+
+function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): OpenState & { readonly k: GraphValue; readonly v: GraphValue } {
+  const opened = openState(frame, s);
+  const { state, keys, inside } = opened;
   const [k, v] = (['k', 'v'] as const).map((name) => {
     const e = options.get(name)!;
     const t = spread(frame, requireTensor(inside, { value: evaluate(inside, e), span: e.span }, name === 'k' ? 'the key' : 'the value'), e.span);
     const axes = tensorAxes(frame, t);
-    if (!hasAxis(t.value.type.axes, 'slots')) fail(messages.notFromState(name, state.name, { span: e.span, axes }, s.span));
+    if (!hasAxis(t.value.type.axes, keys)) fail(messages.notFromState(name, state.name, { span: e.span, axes }, s.span));
     if (name === 'k' && !hasAxis(t.value.type.axes, over.name)) fail(messages.axisNotThere('the key', over, { span: e.span, axes }, e.span));
     return floating(frame, { ...t, span: e.span });
   });
-  return { state, k, v };
+  return { ...opened, k, v };
 }
 
 /** Reads a score or mask expression; the tensors in it are collected in `extras`. */
@@ -103,8 +148,8 @@ function evaluateSink(frame: Frame, extras: TensorValue[], e: Expr): number | un
 }
 
 /** A `window n` state holds the newest n entries: the mask has to say that it reads no others. */
-function requireWindow(state: StateValue, window: number | undefined, e: AttendExpr): void {
-  if (state.policy === 'window' && (window === undefined || window > state.extent!)) fail(messages.maskWiderThanWindow(state.name, state.extent!, window, state.span, e.span));
+function requireWindow(state: StateValue, window: number, e: AttendExpr): void {
+  if (state.policy === 'window' && window > state.extent!) fail(messages.maskWiderThanWindow(state.name, state.extent!, window === Infinity ? undefined : window, state.span, e.span));
 }
 
 function exportName(e: Expr | undefined): string | undefined {

@@ -5,7 +5,8 @@ import type { Span } from '../../dsl/span.js';
 import { sameAxes } from '../ir/axes.js';
 import { symbol } from '../ir/dim.js';
 import { isFloat, type DType } from '../ir/dtype.js';
-import type { Axis, Init, ParamDecl, StateDecl, Storage } from '../ir/graph.js';
+import type { Axis, Init, ParamDecl, StateDecl, Storage, Value as GraphValue } from '../ir/graph.js';
+import { entryStride } from '../ir/ops-state.js';
 import { graphAxis, type AxisValue } from './axis.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { requireExtent, resolveAxis } from './dims.js';
@@ -101,16 +102,37 @@ export function declareState(frame: Frame, s: StateStatement): void {
   const base = { paths: [path], initial, span: s.name.span };
   const decl: StateDecl = s.policy === 'last'
     ? { ...base, policy: 'last', type: { dtype, axes: [{ name: 'pool', size: symbol('pool') }, { name: 'last', size: extent! }, ...axes] } }
-    : { ...base, policy: 'append', type: { dtype, axes: [{ name: 'slots', size: symbol('slots') }, ...axes] } };
+    : { ...base, policy: 'append', type: { dtype, axes: [entryAxis(frame, s, extent), ...axes] }, ...(s.policy === 'every' ? { every: extent! } : {}) };
   const state = frame.run.states.push(decl) - 1;
   const builder = building(frame, s.span);
   const before = builder.state(state);
-  const value = s.policy === 'last' ? before : builder.stateWrite(state, before, modelInput(frame, 'slot'), frame.graph.use(entry));
+  const value = s.policy === 'last' ? before : builder.stateWrite(state, before, entrySlot(frame, s, extent), frame.graph.use(entry));
   const result: StateValue = {
     kind: 'state', state, name: s.name.name, policy: s.policy, value: { ...tensor(frame, value, s.span), settled: true }, entry, span: s.span,
     ...(extent === undefined ? {} : { extent }),
   };
   frame.scope.set(s.name.name, result);
+}
+
+/** The axis of a state's entries: one per token, or one per `every` tokens, as far as cache blocks do not hold several. */
+function entryAxis(frame: Frame, s: StateStatement, extent: number | undefined): Axis {
+  const { block } = frame.run;
+  if (s.policy !== 'every') return { name: 'slots', size: symbol('slots') };
+  const every = extent!;
+  if (block % every !== 0 && every % block !== 0) fail(messages.everyExtent(s.name.name, every, block, s.extent!.span));
+  const stride = entryStride(every, block);
+  const name = stride === 1 ? 'slots' : `slots_${stride}`;
+  return graphAxis(frame.run.axes.fresh('entries', name, symbol(name)));
+}
+
+/** Where a token's entry goes; with `every`, only the last of each such tokens has one. */
+function entrySlot(frame: Frame, s: StateStatement, extent: number | undefined): GraphValue {
+  const slot = modelInput(frame, 'slot');
+  if (s.policy !== 'every' || extent === 1) return slot;
+  const b = building(frame, s.span);
+  const number = (n: number): GraphValue => frame.graph.scalar(n, 'i32');
+  const last = b.map('equal', b.map('mod', modelInput(frame, 'position'), number(extent!)), number(extent! - 1));
+  return b.map('select', last, b.map('floor_divide', slot, number(entryStride(extent!, frame.run.block))), number(-1));
 }
 
 /** A whole number that is known now. */

@@ -21,6 +21,7 @@ import { selectModel, type ChosenModel, type OverrideValue } from './model.js';
 import type { ModelInfo } from './model-info.js';
 import { finishQuantize, readQuantize } from './quantize-rules.js';
 import { Scope } from './scope.js';
+import { settleForeignReads } from './foreign-states.js';
 import { collectSections, readContext, readMesh, readPrecision, readStop, readTrain, type Sections } from './sections.js';
 import { execute } from './statements.js';
 import { readTaps, type Taps } from './taps.js';
@@ -64,13 +65,13 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   if (!failed(run)) taps.check(run, run.exported, model.model.name.span);
   const quantize = failed(run) ? [] : finishQuantize(run, run.quantize, run.params.flatMap((p) => p.paths));
   if (outputs === undefined || info === undefined || failed(run)) return { diagnostics };
-  const graph = frame.graph.builder.finish(outputs.outputs);
+  const graph = settleForeignReads(frame.graph.builder.finish(outputs.outputs), run);
   return { module: compactTables({ graph, params: run.params, states: run.states, taps: outputs.taps }), info: { ...info, quantize }, diagnostics };
 }
 
 function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
-    diagnostics, axes: new AxisTable(), params: [], states: [], block: options.block ?? 16, storage: options.storage,
+    diagnostics, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
     exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;

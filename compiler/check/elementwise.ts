@@ -19,6 +19,8 @@ const logic: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
 export function elementwise(frame: Frame, fn: ScalarFunction, args: readonly Value[], span: Span): Value {
   const values = args.map((a) => (a.kind === 'axis' ? sizeOf(a, span) : a));
   if (values.some((v) => v.kind === 'error')) return { kind: 'error' };
+  // Whether an argument was given is known now, whatever it is.
+  if ((fn === 'equal' || fn === 'not_equal') && values.some((v) => v.kind === 'none')) return bool(sameValue(values[0], values[1]) === (fn === 'equal'));
   if (values.some((v) => v.kind === 'score' || (frame.extras !== undefined && v.kind === 'tensor'))) {
     return scoreCall(fn, values.map((v) => toScore(frame, v, span)));
   }

@@ -14,6 +14,7 @@ import { join } from './join.js';
 import { literal } from './number.js';
 import { evaluateRoute } from './route.js';
 import { evaluateScan } from './scan.js';
+import { evaluateSelect } from './select.js';
 import { scoreMember } from './score.js';
 import { bool, describe, list, none, type Value } from './value.js';
 
@@ -43,6 +44,7 @@ export function evaluate(frame: Frame, e: Expr, label?: Label): Value {
     case 'concat': return join(frame, e.parts.map((p) => ({ value: evaluate(frame, p), span: p.span })), e.span);
     case 'labelled': return evaluateLabelled(frame, e);
     case 'attend': return evaluateAttend(frame, e);
+    case 'select': return evaluateSelect(frame, e);
     case 'route': return evaluateRoute(frame, e);
     case 'scan': return evaluateScan(frame, e);
   }

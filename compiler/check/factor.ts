@@ -12,7 +12,8 @@ import type { Graph, Value as GraphValue } from '../ir/graph.js';
 import type { Frame } from './frame.js';
 import { mergeTables } from './merge-tables.js';
 import { pathIn, type Iteration } from './repeat.js';
-import { inline, type TableMap } from './inline.js';
+import { foreignReads, iterationOf, resolveState, type WrittenStates } from './foreign-states.js';
+import { inline, type StateReads, type TableMap } from './inline.js';
 import { signature } from './signature.js';
 
 /** `times` repetitions of the `period` iterations from `start` on. */
@@ -53,14 +54,52 @@ function sameStretch(kinds: readonly number[], a: number, b: number, length: num
   return true;
 }
 
-function classify(frame: Frame, iterations: readonly Iteration[]): readonly number[] {
+/** How a read of another iteration's state counts as equal: the same distance back, the same iteration, or never. */
+const readings = ['distance', 'place', 'never'] as const;
+type Reading = (typeof readings)[number];
+
+function readingText(reading: Reading, it: Iteration): (path: string) => string {
+  const repeat = it.prefix.slice(0, it.prefix.lastIndexOf('[') + 1);
+  const own = iterationOf(it.prefix, repeat)!;
+  return (path) => {
+    const target = iterationOf(path, repeat);
+    if (target === undefined || reading === 'place') return path;
+    return reading === 'distance' ? `${path.slice(path.indexOf(']', repeat.length))} ${own - target} before` : `${path} of ${own}`;
+  };
+}
+
+/** The fewest runs in which every read of another iteration's state means the same in each repetition. */
+function runsOf(frame: Frame, iterations: readonly Iteration[]): readonly Run[] {
+  for (const reading of readings) {
+    const runs = findRuns(classify(frame, iterations, reading));
+    if (runs.every((run) => run.times === 1 || agrees(frame, iterations, run, reading))) return runs;
+  }
+  throw new Error('factor: iterations that all differ are rolled up');
+}
+
+/**
+ * Distances must stay inside a repetition, places outside the run. What a repeat inside an iteration wrote for that same
+ * iteration has a slot that moves with it: such iterations stay apart.
+ */
+function agrees(frame: Frame, iterations: readonly Iteration[], run: Run, reading: Reading): boolean {
+  const end = run.start + run.period * run.times;
+  return iterations.slice(run.start, end).every((it, n) => foreignReads(it.graph).every((read) => {
+    const target = iterationOf(frame.run.states[read.state].paths[0], it.prefix.slice(0, it.prefix.lastIndexOf('[') + 1));
+    if (target === undefined) return true;
+    if (target === run.start + n) return false;
+    return reading === 'distance' ? target >= run.start + n - (n % run.period) : target < run.start || target >= end;
+  }));
+}
+
+function classify(frame: Frame, iterations: readonly Iteration[], reading: Reading): readonly number[] {
   const numbers = new Map<string, number>();
   const texts = new Map<Graph, string>();
   const outer = new Map<GraphValue, number>();
   const idOf = (v: GraphValue): number => { if (!outer.has(v)) outer.set(v, outer.size); return outer.get(v)!; };
   return iterations.map((it) => {
-    if (!texts.has(it.graph)) texts.set(it.graph, `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.readAs)}`);
-    const key = texts.get(it.graph)!;
+    const key = texts.get(it.graph) ?? `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.readAs, readingText(reading, it))}`;
+    // What a read means depends on the iteration, not on the graph alone.
+    if (foreignReads(it.graph).length === 0) texts.set(it.graph, key);
     if (!numbers.has(key)) numbers.set(key, numbers.size);
     return numbers.get(key)!;
   });
@@ -69,11 +108,15 @@ function classify(frame: Frame, iterations: readonly Iteration[]): readonly numb
 /** Emits the iterations into the frame's graph. Returns the carried tensors that leave the last one. */
 export function factor(frame: Frame, label: Identifier, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
-  for (const run of findRuns(classify(frame, iterations))) {
+  for (const run of runsOf(frame, iterations)) {
     carried = run.times === 1 ? emitOnce(frame, iterations.slice(run.start, run.start + run.period), carried)
       : emitRun(frame, label, iterations, run, carried);
   }
   return carried;
+}
+
+function readsIn(frame: Frame, written: WrittenStates): StateReads {
+  return { written, find: (read) => resolveState(frame.run.moved, read.state, read.at).state };
 }
 
 function inputsOf(it: Iteration, carried: ReadonlyMap<string, GraphValue>, captured: (v: GraphValue) => GraphValue): readonly GraphValue[] {
@@ -87,7 +130,7 @@ function named(it: Iteration, outputs: readonly GraphValue[]): ReadonlyMap<strin
 function emitOnce(frame: Frame, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
   for (const it of iterations) {
-    const outputs = inline(frame.graph.builder, it.graph, inputsOf(it, carried, (v) => v), mergeTables(frame.run, [it]));
+    const outputs = inline(frame.graph.builder, it.graph, inputsOf(it, carried, (v) => v), mergeTables(frame.run, [it]), readsIn(frame, frame.graph.written));
     it.exports.forEach((paths, i) => frame.graph.exports.push({ paths: paths.map((p) => pathIn(it, p)), value: outputs[it.leaves.length + i] }));
     carried = named(it, outputs);
   }
@@ -115,11 +158,12 @@ function buildBody(frame: Frame, name: string, columns: readonly (readonly Itera
   const first = columns[0][0];
   let carried: ReadonlyMap<string, GraphValue> = new Map(first.enters.map((n) => [n, builder.input(n, initial.get(n)!.type)]));
   const captured = new Map(captures.map((v, i) => [v, builder.input(`captured${i}`, v.type)]));
+  const reads = readsIn(frame, new Map());
   const outputs: { name: string; value: GraphValue }[] = [];
   const exported: (readonly string[])[] = [];
   for (const column of columns) {
     const tables: TableMap = mergeTables(frame.run, column);
-    const results = inline(builder, column[0].graph, inputsOf(column[0], carried, (v) => captured.get(v)!), tables);
+    const results = inline(builder, column[0].graph, inputsOf(column[0], carried, (v) => captured.get(v)!), tables, reads);
     carried = named(column[0], results);
     column[0].exports.forEach((_, i) => {
       outputs.push({ name: `export${exported.length}`, value: results[column[0].leaves.length + i] });

@@ -5,6 +5,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { DType } from '../ir/dtype.js';
 import type { GraphBuilder } from '../ir/build.js';
 import type { Value as GraphValue, ParamDecl, StateDecl, Storage } from '../ir/graph.js';
+import type { MovedState } from './foreign-states.js';
 import { AxisTable, type AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
 import type { QuantizeEntry } from './quantize-rules.js';
@@ -20,6 +21,8 @@ export interface Elaboration {
   readonly axes: AxisTable;
   readonly params: ParamDecl[];
   readonly states: StateDecl[];
+  /** States that became slots of others when iterations were rolled up. */
+  readonly moved: Map<number, MovedState>;
   readonly precision: Precision;
   readonly quantize: readonly QuantizeEntry[];
   /** Entries of a cache block. */

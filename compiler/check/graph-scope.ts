@@ -3,6 +3,7 @@ import { GraphBuilder } from '../ir/build.js';
 import type { DType } from '../ir/dtype.js';
 import type { Value as GraphValue } from '../ir/graph.js';
 import type { TypeContext } from '../ir/ops.js';
+import type { WrittenStates } from './foreign-states.js';
 import type { TensorValue } from './value.js';
 
 /** An exported value of this graph and its path; one path per iteration where it is stacked. */
@@ -13,6 +14,8 @@ export class GraphScope {
   /** Values of the enclosing graph that this one reads, and the inputs that stand for them here. */
   readonly captures: { readonly outer: GraphValue; readonly inner: GraphValue }[] = [];
   readonly exports: ExportedValue[] = [];
+  /** States that iterations put in place here have written. */
+  readonly written: WrittenStates = new Map();
   private readonly inner = new Map<GraphValue, GraphValue>();
   private readonly scalars = new Map<string, GraphValue>();
 
@@ -31,6 +34,11 @@ export class GraphScope {
     this.captures.push({ outer, inner });
     this.inner.set(tensor.value, inner);
     return inner;
+  }
+
+  /** Whether the tensor belongs to this graph or to one around it. */
+  sees(tensor: TensorValue): boolean {
+    return tensor.graph === this || (this.parent?.sees(tensor) ?? false);
   }
 
   scalar(value: number, dtype: DType): GraphValue {

@@ -1,6 +1,7 @@
 /** Copies a graph's nodes into another one, with its parameters, states and constants looked up in tables. */
 import type { GraphBuilder } from '../ir/build.js';
 import type { Graph, Node, Operation, TensorType, Value } from '../ir/graph.js';
+import { isForeignRead, type ForeignRead, type WrittenStates } from './foreign-states.js';
 
 /** Replacements, by index in the module's tables; constants by node. Absent entries stay. */
 export interface TableMap {
@@ -11,15 +12,24 @@ export interface TableMap {
 
 const unchanged: TableMap = { params: new Map(), states: new Map(), constants: new Map() };
 
+/** States written in the builder's graph so far, and how to find the one that a read means. */
+export interface StateReads { readonly written: WrittenStates; readonly find: (read: ForeignRead) => number }
+
 /** Appends the nodes of `graph`, its inputs being `inputs`. Returns its outputs. */
-export function inline(builder: GraphBuilder, graph: Graph, inputs: readonly Value[], tables: TableMap = unchanged): readonly Value[] {
+export function inline(builder: GraphBuilder, graph: Graph, inputs: readonly Value[], tables: TableMap = unchanged, states?: StateReads): readonly Value[] {
   const values = new Map<number, Value>(graph.inputs.map((input, i) => [input.value.id, inputs[i]]));
   for (const node of graph.nodes) {
+    const written = states !== undefined && isForeignRead(node) ? states.written.get(states.find(node)) : undefined;
+    if (written !== undefined) {
+      values.set(node.results[0].id, written);
+      continue;
+    }
     builder.span = node.span;
     builder.label = node.label;
     const declared: TensorType | undefined = node.op === 'const' || node.op === 'iota' ? node.results[0].type : undefined;
     const results = builder.emit(mapOperation(node, tables), node.operands.map((id) => values.get(id)!), declared);
     node.results.forEach((r, i) => values.set(r.id, results[i]));
+    if (node.op === 'state_write') states?.written.set(tables.states.get(node.state) ?? node.state, results[0]);
   }
   return graph.outputs.map((o) => values.get(o.value)!);
 }

@@ -1,5 +1,5 @@
 /** An instance of a layer: its dims are bound by its arguments' axes, its body is read, its results are checked. */
-import type { Layer, ResultType, TensorTypeExpr } from '../../dsl/ast.js';
+import type { Layer, TensorTypeExpr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import type { DType } from '../ir/dtype.js';
@@ -13,7 +13,7 @@ import { resolveAxis } from './dims.js';
 import { Abandoned, building, childInstance, fail, type Frame, type Label } from './frame.js';
 import { Scope } from './scope.js';
 import { execute } from './statements.js';
-import { none, type TemplateValue, type TensorValue, type Value } from './value.js';
+import { describe, none, type StateValue, type TemplateValue, type TensorValue, type Value } from './value.js';
 
 export function instantiate(frame: Frame, template: TemplateValue, span: Span, label?: Label): Value {
   const { layer } = template;
@@ -63,18 +63,24 @@ function requireDType(type: TensorTypeExpr, t: TensorValue, name: string): void 
   }
 }
 
-function checkResults(inside: Frame, layer: Layer, results: readonly Value[], rest: readonly AxisValue[], call: Span): readonly TensorValue[] {
+function checkResults(inside: Frame, layer: Layer, results: readonly Value[], rest: readonly AxisValue[], call: Span): readonly (TensorValue | StateValue)[] {
   if (results.length !== layer.results.length) fail(messages.resultCount(layer.name.name, layer.results.length, results.length, layer.name.span));
   return layer.results.map((declared, i) => {
     const value = results[i];
     if (value.kind === 'error') throw new Abandoned();
+    if (declared.type.kind === 'simple-type') return returnedState(layer, value, declared.span);
     const found = spread(inside, requireTensor(inside, { value, span: declared.span }, `what ${layer.name.name} returns`), call);
-    requireResultAxes(inside, layer, declared, found, rest);
+    requireResultAxes(inside, layer, { type: declared.type, span: declared.span }, found, rest);
     return settle(inside, found, declared.type);
   });
 }
 
-function requireResultAxes(inside: Frame, layer: Layer, declared: ResultType, found: TensorValue, rest: readonly AxisValue[]): void {
+function returnedState(layer: Layer, value: Value, span: Span): StateValue {
+  if (value.kind !== 'state') fail(messages.resultNotAState(layer.name.name, describe(value), span));
+  return value.policy === 'last' ? fail(messages.lastStateReturned(value.name, value.span)) : value;
+}
+
+function requireResultAxes(inside: Frame, layer: Layer, declared: { readonly type: TensorTypeExpr; readonly span: Span }, found: TensorValue, rest: readonly AxisValue[]): void {
   const wanted = new Map((declared.type.rest ? rest : []).map((a) => [a.name, a]));
   for (const e of declared.type.axes) {
     const axis = resolveAxis(inside, e);

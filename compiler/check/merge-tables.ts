@@ -17,7 +17,8 @@ function allNodes(graph: Graph, times = 1): readonly Placed[] {
 
 function statesOf(node: Node): readonly number[] {
   switch (node.op) {
-    case 'state': case 'state_write': case 'window': return [node.state];
+    case 'state': return node.at === undefined ? [node.state] : [];
+    case 'state_write': case 'window': return [node.state];
     case 'scan': return node.states;
     default: return [];
   }
@@ -42,7 +43,9 @@ export function mergeTables(run: Elaboration, iterations: readonly Iteration[]):
     statesOf(node).forEach((state, k) => {
       if (states.has(state)) return;
       const merged = paths((n) => run.states[statesOf(n)[k]].paths, nodes);
-      states.set(state, run.states.push({ ...run.states[state], paths: merged }) - 1);
+      const to = run.states.push({ ...run.states[state], paths: merged }) - 1;
+      states.set(state, to);
+      nodes.forEach((n, t) => run.moved.set(statesOf(n)[k], { to, first: t * run.states[state].paths.length }));
     });
     if (node.op === 'const') {
       const merged = mergeConstants(nodes as (typeof node)[], times);

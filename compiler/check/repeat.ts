@@ -9,6 +9,7 @@ import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { factor } from './factor.js';
+import { foreignReads } from './foreign-states.js';
 import { Abandoned, childInstance, fail, tensor, type Frame, type PathDecision } from './frame.js';
 import { GraphScope } from './graph-scope.js';
 import { indexUses, plain, valuesAt } from './index-uses.js';
@@ -80,12 +81,17 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
 
 /** What the carried values decide in the body: tensors by their type, others by their value. */
 function carriedKey(carried: ReadonlyMap<string, Value>): string | undefined {
-  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : JSON.stringify(plain(v))));
+  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : v.kind === 'state' ? `state ${v.state}` : JSON.stringify(plain(v))));
   return parts.some((p) => p === undefined) ? undefined : parts.join();
 }
 
 /** The iteration `like` for another index, unless a checkpoint, a quantize rule or a tap treats its paths differently. */
 function again(frame: Frame, like: Step, index: number): Step | undefined {
+  // A state that it hands on, or reads from a repeat inside, is its own: another iteration means another one.
+  const { readAs } = like.iteration;
+  const isOwn = (state: number): boolean => frame.run.states[state].paths[0].startsWith(readAs);
+  if ([...like.carried.values()].some((v) => v.kind === 'state' && isOwn(v.state))) return undefined;
+  if (foreignReads(like.iteration.graph).some((read) => isOwn(read.state))) return undefined;
   const iteration: Iteration = { ...like.iteration, prefix: like.iteration.readAs.replace(/\d+\]$/, `${index}]`) };
   const decisions = like.decisions.map((d) => ({ ...d, path: pathIn(iteration, d.path) }));
   if (decisions.some((d) => d.decide(d.path) !== d.value)) return undefined;

@@ -21,13 +21,15 @@ import { Scope } from './scope.js';
 import { execute } from './statements.js';
 import type { TensorValue, Value } from './value.js';
 
-interface Carry { readonly name: string; readonly type: TensorType; readonly state: number; readonly span: Span }
+/** `start`: what a sequence starts with, where that is no number. */
+interface Carry { readonly name: string; readonly type: TensorType; readonly state: number; readonly start?: TensorValue; readonly span: Span }
 interface Row { readonly name: string; readonly value: TensorValue }
 
 export function evaluateScan(frame: Frame, e: ScanExpr): Value {
   if (frame.emitted !== undefined) fail(messages.nestedScan(e.span));
-  const rows = e.inputs.map((name) => inputRow(frame, name));
   const carries = e.carries.map((c) => declareCarry(frame, c));
+  const rows = e.inputs.map((name) => inputRow(frame, name));
+  if (carries.some((c) => c.start !== undefined)) rows.push({ name: firstRow, value: frame.run.inputs.get('position')! });
   const step = buildBody(frame, e, rows, carries, [], e.body);
   const chunk = e.chunk === undefined ? undefined : buildChunk(frame, e, e.chunk, rows, carries, step);
   const captured = chunk?.captured ?? step.captured;
@@ -43,6 +45,9 @@ export function evaluateScan(frame: Frame, e: ScanExpr): Value {
   return emitted.length === 1 ? emitted[0] : { kind: 'tuple', items: emitted };
 }
 
+/** An input that bodies do not see: the tokens' positions, which say where a sequence starts. No name of a spec has a space. */
+const firstRow = 'the position';
+
 function inputRow(frame: Frame, name: ScanExpr['inputs'][number]): Row {
   const value = evaluate(frame, { kind: 'name', ...name });
   const x = spread(frame, requireTensor(frame, { value, span: name.span }, 'an input of scan'), name.span);
@@ -54,11 +59,20 @@ function declareCarry(frame: Frame, c: ScanExpr['carries'][number]): Carry {
   const axes = c.type.axes.map((a) => graphAxis(resolveAxis(frame, a)));
   const dtype = (c.type.dtype?.name as DType | undefined) ?? 'f32';
   const initial = evaluate(frame, c.initial);
-  if (initial.kind !== 'number') fail(messages.carryInitial(c.name.name, c.initial.span));
+  const start = initial.kind === 'number' ? undefined : startOf(frame, c, initial, axes);
   const pool: Axis = { name: 'pool', size: symbol('pool') };
   const path = claimState(frame, c.name.name, c.name.span);
-  const state = frame.run.states.push({ paths: [path], policy: 'recurrent', type: { dtype, axes: [pool, ...axes] }, initial: initial.value, span: c.name.span }) - 1;
-  return { name: c.name.name, type: { dtype, axes }, state, span: c.name.span };
+  const state = frame.run.states.push({ paths: [path], policy: 'recurrent', type: { dtype, axes: [pool, ...axes] }, initial: initial.kind === 'number' ? initial.value : 0, span: c.name.span }) - 1;
+  return { name: c.name.name, type: { dtype, axes }, state, span: c.name.span, ...(start === undefined ? {} : { start }) };
+}
+
+/** Parameters and constants over the carry's axes, or some of them. */
+function startOf(frame: Frame, c: ScanExpr['carries'][number], initial: Value, axes: readonly Axis[]): TensorValue {
+  const start = requireTensor(frame, { value: initial, span: c.initial.span }, `what ${c.name.name} starts as`);
+  if (!start.fixed) fail(messages.carryInitial(c.name.name, c.initial.span));
+  const extra = start.value.type.axes.filter((a) => !hasAxis(axes, a.name));
+  if (extra.length > 0) fail(messages.carryAxes(c.name.name, { span: c.type.span, axes: axes.map((a) => frame.run.axes.get(a.name)) }, { span: c.initial.span, axes: tensorAxes(frame, start) }));
+  return start;
 }
 
 interface Body {
@@ -83,6 +97,7 @@ function buildBody(frame: Frame, e: ScanExpr, inputs: readonly Row[], carries: r
     bind(name, { dtype, axes: replaceAxis(axes, 'tokens', rows.map(graphAxis)) }, value.span);
   }
   for (const c of carries) bind(c.name, c.type, c.span);
+  for (const c of carries) if (c.start !== undefined) scope.set(c.name, started(inside, c, c.start, rows));
   const errors = frame.run.diagnostics.length;
   execute(inside, statements);
   if (frame.run.diagnostics.length > errors) throw new Abandoned();
@@ -92,6 +107,18 @@ function buildBody(frame: Frame, e: ScanExpr, inputs: readonly Row[], carries: r
     emits: emitted.map((t) => graph.use(t).type), captured: graph.captures.map((c) => c.outer),
     finish: (captured) => orderInputs(graph, captured, inputs.length + carries.length, outputs),
   };
+}
+
+/** What is carried into a body, or what the sequence starts with if its first token is the body's first. */
+function started(inside: Frame, c: Carry, start: TensorValue, rows: readonly AxisValue[]): TensorValue {
+  const b = building(inside, c.span);
+  const { graph, scope } = inside;
+  const carried = scope.find(c.name) as TensorValue;
+  const position = graph.use(scope.find(firstRow) as TensorValue);
+  const first = rows.length === 0 ? position : b.pick(position, rows[0].name, 0);
+  const value = graph.use(start);
+  const whole = c.type.axes.reduce((x, axis) => (hasAxis(x.type.axes, axis.name) ? x : b.broadcast(x, axis)), b.cast(value, c.type.dtype));
+  return { ...carried, value: b.map('select', b.map('equal', first, graph.scalar(0, 'i32')), whole, graph.use(carried)) };
 }
 
 function nextCarry(inside: Frame, c: Carry): GraphValue {

@@ -49,8 +49,8 @@ export interface StateValue {
   readonly kind: 'state';
   readonly state: number;
   readonly name: string;
-  readonly policy: 'append' | 'window' | 'last';
-  /** Past entries that are kept: the n of `window n` and `last n`. */
+  readonly policy: 'append' | 'every' | 'window' | 'last';
+  /** The n of `window n` and `last n` (past entries that are kept) and of `every n` (tokens per entry). */
   readonly extent?: number;
   /** append, window: the state after this step's entries were written. last: the state before. */
   readonly value: TensorValue;

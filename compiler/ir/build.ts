@@ -2,7 +2,7 @@
 import type { Span } from '../../dsl/span.js';
 import type { DType } from './dtype.js';
 import type { Expr, ScalarFunction } from './expr.js';
-import type { Axis, Graph, Node, Operation, Storage, TensorType, Value } from './graph.js';
+import type { AttendSource, Axis, Graph, Node, Operation, Storage, TensorType, Value } from './graph.js';
 import { inferTypes, type TypeContext } from './ops.js';
 
 type Repeat = Extract<Operation, { op: 'repeat' }>;
@@ -68,7 +68,7 @@ export class GraphBuilder {
   private one(operation: Operation, ...operands: Value[]): Value { return this.emit(operation, operands)[0]; }
 
   param(param: number): Value { return this.one({ op: 'param', param }); }
-  state(state: number): Value { return this.one({ op: 'state', state }); }
+  state(state: number, at?: number): Value { return this.one(at === undefined ? { op: 'state', state } : { op: 'state', state, at }); }
 
   constant(type: TensorType, data: readonly number[], perIteration?: readonly (readonly number[])[]): Value {
     return this.emit(perIteration === undefined ? { op: 'const', data } : { op: 'const', data, perIteration }, [], type)[0];
@@ -117,15 +117,22 @@ export class GraphBuilder {
   /** `exports` asks for the maximal scores as `maximum`. */
   attend(attributes: {
     readonly over: readonly string[]; readonly score: Expr; readonly mask: Expr; readonly causal: boolean;
-    readonly window?: number; readonly sink?: number; readonly block: number; readonly exports: boolean;
+    readonly window?: number; readonly sink?: number; readonly block: number; readonly exports: boolean; readonly rules?: readonly AttendSource[];
   }, o: {
     readonly q: Value; readonly position: Value; readonly sequence: Value; readonly blocks: Value;
-    readonly sources: readonly { readonly k: Value; readonly v: Value; readonly keys: string }[]; readonly extras?: readonly Value[];
+    readonly sources: readonly { readonly k: Value; readonly v: Value; readonly keys: string; readonly picks?: Value }[]; readonly extras?: readonly Value[];
   }): { readonly out: Value; readonly maximum?: Value } {
-    const operation: Attend = { op: 'attend', ...attributes, keys: o.sources.map((s) => s.keys) };
-    const operands = [o.q, o.position, o.sequence, o.blocks, ...o.sources.flatMap((s) => [s.k, s.v]), ...(o.extras ?? [])];
+    const { rules, ...common } = attributes;
+    const operation: Attend = { op: 'attend', ...common, keys: o.sources.map((s) => s.keys), ...(rules === undefined ? {} : { sources: rules }) };
+    const picks = o.sources.flatMap((s) => (s.picks === undefined ? [] : [s.picks]));
+    const operands = [o.q, o.position, o.sequence, o.blocks, ...o.sources.flatMap((s) => [s.k, s.v]), ...picks, ...(o.extras ?? [])];
     const [out, maximum] = this.emit(operation, operands);
     return { out, maximum };
+  }
+
+  /** The entries of a state with the largest scores; operands besides are the model's inputs. */
+  selectKeys(attributes: Omit<Extract<Operation, { op: 'select_keys' }>, 'op'>, o: { readonly scores: Value; readonly position: Value; readonly sequence: Value; readonly blocks: Value; readonly extras?: readonly Value[] }): Value {
+    return this.one({ op: 'select_keys', ...attributes }, o.scores, o.position, o.sequence, o.blocks, ...(o.extras ?? []));
   }
 
   /** Returns emitted values, then next state values. */

@@ -39,7 +39,9 @@ function attendCost(op: Extract<Operation, { op: 'attend' }>, operands: readonly
   const perScore = exprOperations(op.score) + exprOperations(op.mask) + 4;
   return sources.map(({ k, v }, i): Cost => {
     const held = sizeAmong([k], op.keys[i], dims);
-    const keys = op.window === undefined ? held : Math.min(held, op.window);
+    const { picks, window = Infinity } = op.sources?.[i] ?? {};
+    const picked = picks === undefined ? Infinity : sizeAmong(sources.flatMap((s) => s.picks ?? []), picks, dims);
+    const keys = Math.min(held, op.window ?? Infinity, window, picked);
     const inScores = (name: string): boolean => !op.over.includes(name) && [q, k].some((t) => t.axes.some((a) => a.name === name));
     const scores = count(out.axes.filter((a) => inScores(a.name)), dims) * keys;
     const own = count(v.axes.filter((a) => a.name !== op.keys[i] && !inScores(a.name)), dims);

@@ -16,6 +16,8 @@ export const scalarFunctions = {
   hash: 2,
   /** uniform(u32) -> f32 in (0, 1): (x >> 8 + 0.5) * 2^-24. */
   uniform: 1,
+  /** order(f32) -> i32 that compare as the floats do (0 and -0 are equal); never -2^31. */
+  order: 1,
 } as const;
 export type ScalarFunction = keyof typeof scalarFunctions;
 
@@ -38,6 +40,7 @@ export function resultDType(fn: ScalarFunction, operands: readonly DType[]): DTy
   if (comparisons.has(fn)) return 'bool';
   if (fn === 'hash') return 'u32';
   if (fn === 'uniform') return 'f32';
+  if (fn === 'order') return 'i32';
   const first = fn === 'select' ? operands[1] : operands[0];
   return first === 'bf16' || first === 'f16' ? 'f32' : first;
 }

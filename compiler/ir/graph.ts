@@ -34,6 +34,9 @@ export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 
 /** Dynamic dims. `slots` (cache entries) and `pool` (sequences with recurrent state) are fixed when a plan is loaded. */
 export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots', 'pool'] as const;
 
+/** `slots_n`: entries of a state of which a cache block holds one per n tokens. */
+export const entryDim = /^slots_\d+$/;
+
 /** What the elements of a parameter are in memory. */
 export type Storage = { readonly kind: 'plain'; readonly dtype: DType } | Quantized;
 export type Quantized =
@@ -70,6 +73,8 @@ export type Init =
 export interface StateDecl {
   readonly paths: readonly string[];
   readonly policy: 'append' | 'recurrent' | 'last';
+  /** append: one entry per m tokens, for the positions g m .. g m + m - 1, kept where the last of them is. */
+  readonly every?: number;
   readonly type: TensorType;
   readonly initial: number;
   readonly span?: Span;
@@ -92,6 +97,8 @@ export interface Module {
   readonly taps: readonly { readonly output: string; readonly names: readonly string[] }[];
 }
 
+export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly picks?: string }
+
 interface NodeBase {
   readonly operands: readonly ValueId[];
   readonly results: readonly Value[];
@@ -106,8 +113,11 @@ export type OpName = Operation['op'];
 export type Operation =
   // Sources
   | { readonly op: 'param'; readonly param: number }
-  /** The state's value when the entry point starts (first use) or as last written. */
-  | { readonly op: 'state'; readonly state: number }
+  /**
+   * The state's value when the entry point starts (first use) or as last written. `at`: that of one iteration of the
+   * repeats around its writer, whichever this is; such a read comes after the write and writes nothing.
+   */
+  | { readonly op: 'state'; readonly state: number; readonly at?: number }
   /** Row-major in the result's axis order, evaluated in f64 and rounded once. `perIteration`: one array per iteration. */
   | { readonly op: 'const'; readonly data: readonly number[]; readonly perIteration?: readonly (readonly number[])[] }
   /** 0, 1, .. along `axis`. */
@@ -166,12 +176,27 @@ export type Operation =
    * it exists (key position <= the sequence's newest written entry), belongs to the query's sequence and `mask` is true.
    * `causal` states that mask implies key position <= query position; `window` that it implies their difference < window.
    * `sink`: index among extras of one more logit in the denominator. A query with no key gives 0.
+   * `sources`, one per k, says what differs between them: `mask` holds besides the common one, `every` m: entry g stands
+   * for the positions g m .. g m + m - 1 and its key position is the last of them, `picks`: only the entries are seen
+   * whose numbers an operand (i32, over tokens, `picks` and axes of the scores) holds, -1 being none. Those operands
+   * follow k and v.
    * Result 0: sum of softmax(s) * v, axes of s without keys, then v's own. Result 1 if `exports`: the maximal score over
    * tokens and keys per remaining score axis (f32).
    */
   | {
       readonly op: 'attend'; readonly over: readonly string[]; readonly keys: readonly string[]; readonly score: Expr; readonly mask: Expr;
       readonly causal: boolean; readonly window?: number; readonly sink?: number; readonly block: number; readonly exports: boolean;
+      readonly sources?: readonly AttendSource[];
+    }
+  /**
+   * The entries of a state with the k largest scores, per token and remaining axis of the scores. Operands: scores (over
+   * tokens and `keys`), position, sequence, blocks, extras. An entry counts iff it exists, belongs to the token's sequence
+   * and `mask` (args: score, query position, key position, extras..) is true; among equal scores the lower one comes
+   * first. Result: i32, their numbers (key positions, if not `every`) on `into`, increasing, -1 behind the last.
+   */
+  | {
+      readonly op: 'select_keys'; readonly keys: string; readonly k: number; readonly into: string; readonly mask: Expr;
+      readonly every?: number; readonly block: number;
     }
 
   /**
@@ -180,9 +205,12 @@ export type Operation =
    * values, then next carries. Results: emitted values with the tokens axis, then next state values.
    * `chunk` means the same on runs of up to `size` tokens: xs keep an axis `chunk` (and padding rows contribute nothing:
    * see docs/language.md), emits have it too.
+   * `fresh` (training): no states; so many operands are what every sequence starts with, without the pool axis, and there
+   * are no results but the emitted values. `reverse` runs from each sequence's last token to its first.
    */
   | {
       readonly op: 'scan'; readonly inputs: number; readonly emits: number; readonly states: readonly number[]; readonly body: Graph;
+      readonly fresh?: number; readonly reverse?: boolean;
       readonly chunk?: { readonly size: number; readonly axis: string; readonly body: Graph };
     }
   /**

@@ -41,12 +41,16 @@ export function inferRepeat(op: Extract<Operation, { op: 'repeat' }>, operands: 
 
 type Scan = Extract<Operation, { op: 'scan' }>;
 
+export function carryCount(op: Scan): number {
+  return op.fresh ?? op.states.length;
+}
+
 /** Operands of a scan by role; `state` values, then captured ones. */
 export function scanOperands<T>(op: Scan, operands: readonly T[]): {
   readonly xs: readonly T[]; readonly carries: readonly T[]; readonly captured: readonly T[]; readonly position: T; readonly sequence: T; readonly starts: T;
 } {
   const [position, sequence, starts] = operands.slice(-3);
-  const end = op.inputs + op.states.length;
+  const end = op.inputs + carryCount(op);
   return { xs: operands.slice(0, op.inputs), carries: operands.slice(op.inputs, end), captured: operands.slice(end, -3), position, sequence, starts };
 }
 
@@ -56,7 +60,7 @@ export function scanInputTypes(op: Scan, operands: readonly TensorType[], chunk?
   const tokens = tokenAxis(position, 'scan');
   return [
     ...xs.map((x): TensorType => ({ dtype: x.dtype, axes: replaceAxis(x.axes, tokens.name, chunk ? [chunk] : []) })),
-    ...carries.map((t): TensorType => ({ dtype: t.dtype, axes: t.axes.slice(1) })),
+    ...carries.map((t): TensorType => ({ dtype: t.dtype, axes: op.fresh === undefined ? t.axes.slice(1) : t.axes })),
     ...captured,
   ];
 }
@@ -64,7 +68,7 @@ export function scanInputTypes(op: Scan, operands: readonly TensorType[], chunk?
 /** Checks one body (step or chunk) and returns the types of what it emits. */
 function inferScanBody(op: Scan, body: Graph, operands: readonly TensorType[], chunk?: Axis): readonly TensorType[] {
   const inputs = scanInputTypes(op, operands, chunk);
-  const entries = inputs.slice(op.inputs, op.inputs + op.states.length);
+  const entries = inputs.slice(op.inputs, op.inputs + carryCount(op));
   requireInputs(body, inputs, 'scan');
   const outputs = outputTypes(body);
   if (outputs.length !== op.emits + entries.length) throw new Error(`scan: ${outputs.length} outputs for ${op.emits} emitted values and ${entries.length} carries`);
@@ -73,7 +77,8 @@ function inferScanBody(op: Scan, body: Graph, operands: readonly TensorType[], c
 }
 
 export function inferScan(op: Scan, operands: readonly TensorType[], context: TypeContext): readonly TensorType[] {
-  if (operands.length < op.inputs + op.states.length + 3) throw new Error(`scan: ${operands.length} operands for ${op.inputs} inputs and ${op.states.length} carries`);
+  if (op.fresh !== undefined && op.states.length > 0) throw new Error('scan: states, and carries that start afresh');
+  if (operands.length < op.inputs + carryCount(op) + 3) throw new Error(`scan: ${operands.length} operands for ${op.inputs} inputs and ${op.states.length} carries`);
   const { xs, carries, position } = scanOperands(op, operands);
   const tokens = tokenAxis(position, 'scan');
   for (const x of xs) requireAxis(x, tokens.name, 'scan');

@@ -46,11 +46,21 @@ type Attend = Extract<Operation, { op: 'attend' }>;
 
 /** Operands of an attend by role. */
 export function attendOperands<T>(op: Attend, operands: readonly T[]): {
-  readonly q: T; readonly position: T; readonly sequence: T; readonly blocks: T; readonly sources: readonly { readonly k: T; readonly v: T }[]; readonly extras: readonly T[];
+  readonly q: T; readonly position: T; readonly sequence: T; readonly blocks: T;
+  readonly sources: readonly { readonly k: T; readonly v: T; readonly picks?: T }[]; readonly extras: readonly T[];
 } {
   const [q, position, sequence, blocks] = operands;
-  const sources = op.keys.map((_, i) => ({ k: operands[4 + 2 * i], v: operands[5 + 2 * i] }));
-  return { q, position, sequence, blocks, sources, extras: operands.slice(4 + 2 * op.keys.length) };
+  let next = 4 + 2 * op.keys.length;
+  const sources = op.keys.map((_, i) => ({ k: operands[4 + 2 * i], v: operands[5 + 2 * i], ...(op.sources?.[i].picks === undefined ? {} : { picks: operands[next++] }) }));
+  return { q, position, sequence, blocks, sources, extras: operands.slice(next) };
+}
+
+/**
+ * Places of a state's entries: entry g of a sequence covers `every` positions and lies where the last of them does, so
+ * that a cache block of `block` tokens holds block / `stride` entries.
+ */
+export function entryStride(every: number, block: number): number {
+  return Math.min(every, block);
 }
 
 /** Axes of the scores of one source without its keys: q's, then k's, without `over`. */
@@ -74,6 +84,29 @@ function requireExtras(op: Attend, extras: readonly TensorType[], scores: readon
   if (exprDType(op.mask, args) !== 'bool') throw new Error('attend: the mask expression must be bool');
 }
 
+function requirePicks(op: Attend, sources: readonly { readonly picks?: TensorType }[], tokens: string, scores: readonly Axis[]): void {
+  if (op.sources !== undefined && op.sources.length !== op.keys.length) throw new Error(`attend: ${op.sources.length} rules for ${op.keys.length} sources`);
+  for (const [i, { picks }] of sources.entries()) {
+    const axis = op.sources?.[i].picks;
+    if (axis === undefined) continue;
+    if (picks === undefined || picks.dtype !== 'i32') throw new Error(`attend: source ${i} needs the numbers of its entries as i32`);
+    requireAxis(picks, axis, 'attend picks');
+    requireAxis(picks, tokens, 'attend picks');
+    for (const a of picks.axes) if (a.name !== axis && findAxis(scores, a.name) === undefined) throw new Error(`attend: picks ${printType(picks)} have the axis '${a.name}' that the scores lack`);
+  }
+}
+
+export function inferSelectKeys(op: Extract<Operation, { op: 'select_keys' }>, operands: readonly TensorType[]): readonly TensorType[] {
+  const [scores, position] = operands;
+  if (operands.length < 4 || scores.dtype !== 'f32') throw new Error(`select_keys: scores must be f32, found ${printType(scores)}`);
+  const tokens = tokenAxis(position, 'select_keys');
+  requireAxis(scores, op.keys, 'select_keys');
+  requireAxis(scores, tokens.name, 'select_keys');
+  if (hasAxis(scores.axes, op.into)) throw new Error(`select_keys: the axis '${op.into}' exists already`);
+  if (op.k < 1) throw new Error(`select_keys: ${op.k} entries`);
+  return [{ dtype: 'i32', axes: [...withoutAxes(scores.axes, [op.keys]), { name: op.into, size: op.k }] }];
+}
+
 export function inferAttend(op: Attend, operands: readonly TensorType[]): readonly TensorType[] {
   if (op.keys.length === 0 || operands.length < 4 + 2 * op.keys.length) throw new Error(`attend: ${operands.length} operands for ${op.keys.length} key sources`);
   const { q, position, sources, extras } = attendOperands(op, operands);
@@ -87,6 +120,7 @@ export function inferAttend(op: Attend, operands: readonly TensorType[]): readon
     result = unionAxes(result, withoutAxes(v.axes, [op.keys[i]]), 'attend');
   }
   requireExtras(op, extras, scores);
+  requirePicks(op, sources, tokens.name, scores);
   const out: TensorType = { dtype: 'f32', axes: result };
   return op.exports ? [out, { dtype: 'f32', axes: withoutAxes(scores, [tokens.name]) }] : [out];
 }

@@ -9,7 +9,7 @@ import { isFloat, type DType } from './dtype.js';
 import { scalarFunctions, resultDType, type ScalarFunction } from './expr.js';
 import type { Axis, Operation, OpName, ParamDecl, StateDecl, TensorType } from './graph.js';
 import { inferRepeat, inferScan } from './ops-bodies.js';
-import { inferAttend, inferStateWrite, inferWindow } from './ops-state.js';
+import { inferAttend, inferSelectKeys, inferStateWrite, inferWindow } from './ops-state.js';
 
 export interface TypeContext {
   readonly params: readonly ParamDecl[];
@@ -45,7 +45,7 @@ function fixedSize(axis: Axis, stage: string): number {
 }
 
 const boolOperands: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
-const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round']);
+const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
 const numericOperands: ReadonlySet<ScalarFunction> = new Set(['add', 'subtract', 'multiply', 'divide', 'floor_divide', 'mod', 'negate', 'absolute', 'sign']);
 
 /** Floats of any width mix; everything else must be of one dtype. */
@@ -234,6 +234,7 @@ export const opRules: { readonly [K in OpName]: { readonly operands: number | 'a
   state_write: { operands: 3, infer: inferStateWrite },
   window: { operands: 5, infer: inferWindow },
   attend: { operands: 'any', infer: inferAttend },
+  select_keys: { operands: 'any', infer: inferSelectKeys },
   scan: { operands: 'any', infer: inferScan },
   repeat: { operands: 'any', infer: inferRepeat },
   stop_gradient: { operands: 1, infer: (_, [x]) => [x] },

@@ -1,7 +1,7 @@
 /** The stable text of a Graph: one node per line, bodies indented. Same graph, same text. */
 import { printType } from './axes.js';
 import { printExpr } from './expr.js';
-import type { Graph, Module, Node, Operation, ParamDecl, Storage, StateDecl, Value } from './graph.js';
+import type { AttendSource, Graph, Module, Node, Operation, ParamDecl, Storage, StateDecl, Value } from './graph.js';
 
 export interface PrintOptions {
   /** Ends each line with the node's label and `file:line`. */
@@ -85,6 +85,11 @@ function checksum(data: readonly number[]): string {
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
 
+function printSource(s: AttendSource, i: number, names: readonly string[]): string {
+  const rules = [...(s.mask === undefined ? [] : [`mask=${printExpr(s.mask, names)}`]), ...(s.window === undefined ? [] : [`window=${s.window}`]), ...(s.every === undefined ? [] : [`every=${s.every}`]), ...(s.picks === undefined ? [] : [`picks=${s.picks}`])];
+  return `source${i}(${rules.join(' ')})`;
+}
+
 function printAttend(op: Extract<Operation, { op: 'attend' }>): string {
   const extras = Array.from({ length: 32 }, (_, i) => `extra${i}`);
   const names = ['s', 'query', 'key', ...extras];
@@ -92,6 +97,7 @@ function printAttend(op: Extract<Operation, { op: 'attend' }>): string {
     `over=${list(op.over)}`, `keys=${list(op.keys)}`, `score=${printExpr(op.score, names)}`, `mask=${printExpr(op.mask, names)}`,
     ...(op.causal ? ['causal'] : []), ...(op.window === undefined ? [] : [`window=${op.window}`]),
     ...(op.sink === undefined ? [] : [`sink=extra${op.sink}`]), `block=${op.block}`, ...(op.exports ? ['exports'] : []),
+    ...(op.sources ?? []).map((s, i) => printSource(s, i, names)),
   ];
   return options.join(' ');
 }
@@ -99,7 +105,8 @@ function printAttend(op: Extract<Operation, { op: 'attend' }>): string {
 function printAttributes(op: Operation): string {
   switch (op.op) {
     case 'param': return String(op.param);
-    case 'state': case 'state_write': return String(op.state);
+    case 'state': return op.at === undefined ? String(op.state) : `${op.state} at ${op.at}`;
+    case 'state_write': return String(op.state);
     case 'const': return [printData(op.data), ...(op.perIteration ? [`per iteration ${op.perIteration.map(printData).join(' ')}`] : [])].join(' ');
     case 'iota': return op.axis;
     case 'map': return op.fn;
@@ -121,7 +128,8 @@ function printAttributes(op: Operation): string {
     case 'scatter': return `${op.mode} ${op.axis}`;
     case 'window': return `state=${op.state} size=${op.size} -> ${op.into}`;
     case 'attend': return printAttend(op);
-    case 'scan': return `inputs=${op.inputs} emits=${op.emits} states=${list(op.states.map(String))}${op.chunk ? ` chunk=${op.chunk.size} ${op.chunk.axis}` : ''}`;
+    case 'select_keys': return `${op.k} of ${op.keys} into ${op.into} mask=${printExpr(op.mask, ['s', 'query', 'key'])} block=${op.block}${op.every === undefined ? '' : ` every=${op.every}`}`;
+    case 'scan': return `inputs=${op.inputs} emits=${op.emits} states=${list(op.states.map(String))}${op.chunk ? ` chunk=${op.chunk.size} ${op.chunk.axis}` : ''}${op.fresh === undefined ? '' : ` fresh=${op.fresh}`}${op.reverse ? ' reverse' : ''}`;
     case 'repeat': return `${op.label} count=${op.count} carries=${op.carries}${op.reverse ? ' reverse' : ''}`;
     case 'stop_gradient': case 'straight_through': return '';
     case 'fake_quantize': return printStorage(op.storage);

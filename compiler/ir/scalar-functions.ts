@@ -27,6 +27,15 @@ export function erf(x: number): number {
 
 const floored = (a: number, b: number): number => Math.floor(a / b);
 
+const float = new Float32Array(1);
+const bits = new Int32Array(float.buffer);
+
+/** The bits of the float's magnitude, with its sign. */
+function order(a: number): number {
+  float[0] = a;
+  return bits[0] < 0 ? 0 - (bits[0] & 0x7fffffff) : bits[0];
+}
+
 const functions: Readonly<Record<ScalarFunction, Scalar3>> = {
   add: (a, b) => a + b,
   subtract: (a, b) => a - b,
@@ -62,6 +71,7 @@ const functions: Readonly<Record<ScalarFunction, Scalar3>> = {
   select: (c, a, b) => (c !== 0 ? a : b),
   hash: (seed, counter) => philox(seed, counter),
   uniform: (a) => ((a >>> 8) + 0.5) * 2 ** -24,
+  order,
 };
 
 /** `fn` on operands of `dtype` (that of the first operand which is a value, not a condition). */

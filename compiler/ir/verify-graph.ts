@@ -7,8 +7,9 @@
  */
 import { printType, sameType } from './axes.js';
 import { evaluateExpr } from './evaluate-expr.js';
-import { dynamicDims, type Axis, type Graph, type Module, type Node, type TensorType, type Value, type ValueId } from './graph.js';
+import { dynamicDims, entryDim, type Axis, type Graph, type Module, type Node, type TensorType, type Value, type ValueId } from './graph.js';
 import { inferTypes, type TypeContext } from './ops.js';
+import { attendOperands } from './ops-state.js';
 
 interface Scope {
   readonly context: TypeContext;
@@ -65,7 +66,7 @@ function verifyType(type: TensorType, where: string, problems: string[]): void {
 
 function validSize({ size }: Axis): boolean {
   if (typeof size === 'number') return Number.isInteger(size) && size >= 0;
-  return size.terms.every((t) => Number.isInteger(t.coefficient) && t.symbols.every((s) => (dynamicDims as readonly string[]).includes(s)));
+  return size.terms.every((t) => Number.isInteger(t.coefficient) && t.symbols.every((s) => (dynamicDims as readonly string[]).includes(s) || entryDim.test(s)));
 }
 
 function verifyGraph(graph: Graph, scope: Scope): void {
@@ -102,10 +103,13 @@ function verifyNode(node: Node, known: ReadonlyMap<ValueId, TensorType>, graph: 
 
 function verifyOp(node: Node, where: string, scope: Scope): void {
   const { context, problems } = scope;
-  if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
+  if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'select_keys', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
   switch (node.op) {
     case 'param': verifySlots(context.params[node.param]?.paths.length, where, scope); break;
-    case 'state': verifySlots(context.states[node.state]?.paths.length, where, scope); break;
+    case 'state':
+      if (node.at === undefined) verifySlots(context.states[node.state]?.paths.length, where, scope);
+      else if (context.states[node.state]?.paths[node.at] === undefined) problems.push(`${where}: there is no iteration ${node.at}`);
+      break;
     case 'const': if (node.perIteration !== undefined) verifySlots(node.perIteration.length, where, scope); break;
     case 'state_write': case 'window': verifyWriter(node.state, where, scope); break;
     case 'scan':
@@ -134,7 +138,7 @@ function verifyWriter(state: number, where: string, scope: Scope): void {
 
 /** Tries what `causal` and `window` promise on small positions; masks that read extras are taken at their word. */
 function verifyMask(op: Extract<Node, { op: 'attend' }>, where: string, problems: string[]): void {
-  if (op.operands.length > 4 + 2 * op.keys.length) return;
+  if (attendOperands(op, op.operands).extras.length > 0) return;
   const reach = (op.window ?? 4) + 3;
   for (let query = 0; query < reach; query++) {
     for (let key = 0; key < reach; key++) {

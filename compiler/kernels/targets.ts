@@ -8,8 +8,10 @@ export type Target = 'reference' | 'null' | 'cpu' | 'wgsl' | 'cuda:sm_80' | 'cud
 export interface Schedule extends FusePolicy {
   readonly sizes: TileSizes;
   readonly limits: Limits;
-  /** Run the chunk bodies of recurrences. */
-  readonly chunks: boolean;
+  /** Run the chunk bodies of recurrences whose largest tile has at most `chunkTile` elements; 0: none. */
+  readonly chunkTile: number;
+  /** Divide recurrences along every axis that allows it, though places then repeat work: tiles must fit little memory. */
+  readonly narrowScans: boolean;
   /** Put launches that do not depend on each other together. */
   readonly merge: boolean;
   /** Interleave rows of plain weights in panels of this many. 0: row-major. */
@@ -22,7 +24,7 @@ const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunks: !few, afterAttend: few ? 'together' : 'apart' } as const;
+  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunkTile: few ? 0 : unlimited, narrowScans: target !== 'reference' && target !== 'cpu' && target !== 'null', afterAttend: few ? 'together' : 'apart' } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,
@@ -35,7 +37,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };
     case 'wgsl': return {
-      ...common, prologue: 'store', afterAttend: 'apart', panel: 0,
+      ...common, prologue: 'store', afterAttend: 'apart', panel: 0, chunkTile: few ? 0 : 512,
       sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
       limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
     };

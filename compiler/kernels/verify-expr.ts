@@ -3,7 +3,7 @@ import { isFloat, type DType } from '../ir/dtype.js';
 import { resultDType, scalarFunctions, type Expr, type ScalarFunction } from '../ir/expr.js';
 
 type Kind = 'float' | 'number' | 'bool' | 'u32';
-const floatFunctions: readonly ScalarFunction[] = ['power', 'floor', 'round', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos'];
+const floatFunctions: readonly ScalarFunction[] = ['power', 'floor', 'round', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'order'];
 
 function operandKind(fn: ScalarFunction): Kind {
   if (floatFunctions.includes(fn)) return 'float';

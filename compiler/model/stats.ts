@@ -31,7 +31,7 @@ export function moduleStats(module: Module): Stats {
   const fractions = activeFractions(module);
   const groups = module.params.map((param, i) => groupOf(param, fractions.get(i) ?? 1));
   const total = (of: (g: Group) => number): number => groups.reduce((n, g) => n + of(g), 0);
-  const states = module.states.map((s) => ({ append: s.policy === 'append', bytes: s.paths.length * entryElements(s.type) * dtypeBytes(s.type.dtype) }));
+  const states = module.states.map((s) => ({ append: s.policy === 'append', bytes: (s.paths.length * entryElements(s.type) * dtypeBytes(s.type.dtype)) / (s.every ?? 1) }));
   return {
     parameters: total((g) => g.parameters), activeParameters: total((g) => g.activeParameters), weightBytes: total((g) => g.bytes),
     activeBytes: total((g) => Math.ceil((g.bytes * g.activeParameters) / g.parameters)),

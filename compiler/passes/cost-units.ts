@@ -1,7 +1,7 @@
 /** What one kernel costs, as polynomials in the dims of an entry: executed operations, and bytes it must touch. */
 import type { Node, ValueId } from '../ir/graph.js';
 import { bytesPerElement } from '../ir/storage.js';
-import { typeOf } from '../ir/graph-index.js';
+import { indexGraph, typeOf } from '../ir/graph-index.js';
 import { addDims, multiplyDims, symbol, type Dim } from '../ir/dim.js';
 import { dtypeBytes } from '../ir/dtype.js';
 import type { Scalar } from '../ir/kernel.js';
@@ -78,10 +78,18 @@ function operations(level: Level, node: Node): [Dim, Dim] {
       const perKey = addDims(multiplyDims(queries, key), result);
       return [multiplyDims(multiplyDims(2, perKey), symbol('context')), 0];
     }
+    case 'scan': return scanOperations(level, node);
     case 'map': return [0, result];
     case 'reduce': case 'cumulate': case 'top': return [0, elements(level, node.operands[0])];
     default: return [0, 0];
   }
+}
+
+/** The step's operations for every token, whichever body runs. */
+function scanOperations(level: Level, node: Node & { op: 'scan' }): [Dim, Dim] {
+  const body: Level = { ...level, index: indexGraph(node.body) };
+  const perToken = node.body.nodes.map((n) => operations(body, n));
+  return [0, 1].map((i) => multiplyDims(symbol('tokens'), perToken.reduce<Dim>((sum, cost) => addDims(sum, cost[i]), 0))) as [Dim, Dim];
 }
 
 function extents(level: Level, node: Node, names: readonly string[]): Dim {

@@ -4,6 +4,7 @@
  *
  *   kv = state_write(state, slot, entry)   =>  kv = rename tokens -> slots (entry)
  *   attend(q, .., k, v)                    =>  p = exp(score - max) where sequences agree and the mask holds; (p @ v) / sum(p)
+ *   scan carry s (state)                   =>  the same from `initial`, without state or chunk body
  *   window(state, x, ..)                   =>  gather(x, earlier tokens of the sequence), `initial` before its start
  *
  * Needs tokens of a sequence side by side from position 0. Gives a graph without state; scores are tokens x tokens.
@@ -12,20 +13,34 @@ import type { GraphBuilder } from '../ir/build.js';
 import { buildExpr } from '../ir/build-expr.js';
 import type { Module, Node, Value } from '../ir/graph.js';
 import { attendOperands, tokenAxis } from '../ir/ops-state.js';
-import { rebuildModule } from '../ir/rebuild.js';
+import { scanOperands } from '../ir/ops-bodies.js';
+import { copyNode, rebuildModule } from '../ir/rebuild.js';
 
 type Attend = Extract<Node, { op: 'attend' }>;
 type Window = Extract<Node, { op: 'window' }>;
+type Scan = Extract<Node, { op: 'scan' }>;
 
 export function expandAttend(module: Module): Module {
   return rebuildModule(module, () => (node, operands, b) => {
     switch (node.op) {
       case 'state_write': return [writtenEntries(node.results[0].type.axes[0].name, operands[1], operands[2], b)];
       case 'attend': return expand(node, operands, b);
+      case 'select_keys': throw new Error('expand-attend: entries that are selected have no training form');
+      case 'state': if (node.at !== undefined) throw new Error('expand-attend: the state of another iteration has no training form'); return undefined;
       case 'window': return [expandWindow(node, module.states[node.state].initial, operands, b), operands[0]];
+      case 'scan': return freshScan(node, module.states, operands, b);
       default: return undefined;
     }
   });
+}
+
+/** A recurrence whose sequences begin in this launch. Its states stay as they are. */
+function freshScan(node: Scan, states: Module['states'], operands: readonly Value[], b: GraphBuilder): readonly Value[] {
+  if (node.fresh !== undefined) return copyNode(node, operands, b);
+  const { xs, carries, captured, position, sequence, starts } = scanOperands(node, operands);
+  const initial = carries.map((c, i) => b.cast(c.type.axes.slice(1).reduceRight((x, axis) => b.broadcast(x, axis), b.scalar(states[node.states[i]].initial)), c.type.dtype));
+  const emitted = b.emit({ op: 'scan', inputs: node.inputs, emits: node.emits, states: [], fresh: initial.length, body: node.body }, [...xs, ...initial, ...captured, position, sequence, starts]);
+  return [...emitted, ...carries];
 }
 
 /** What the launch itself writes, on the axis by which the state's entries are known. */
@@ -61,8 +76,13 @@ function scoreSource(node: Attend, operands: readonly Value[], source: number, b
   const keys = node.keys[source];
   const tokens = tokenAxis(position.type, 'expand-attend').name;
   const args = [b.contract(q, k, node.over), position, b.rename(position, tokens, keys), ...extras];
-  const same = b.map('equal', sequence, b.rename(sequence, tokens, keys));
-  return { score: buildExpr(b, node.score, args), allowed: b.map('and', same, buildExpr(b, node.mask, args)), v, keys };
+  const { mask, every = 1, picks } = node.sources?.[source] ?? {};
+  if (picks !== undefined) throw new Error('expand-attend: entries that are picked have no training form');
+  const conditions = [b.map('equal', sequence, b.rename(sequence, tokens, keys)), buildExpr(b, node.mask, args)];
+  if (mask !== undefined) conditions.push(buildExpr(b, mask, args));
+  // All tokens wrote an entry here; only the last of each `every` has one.
+  if (every > 1) conditions.push(b.map('equal', b.map('mod', args[2], b.scalar(every, 'i32')), b.scalar(every - 1, 'i32')));
+  return { score: buildExpr(b, node.score, args), allowed: conditions.reduce((x, y) => b.map('and', x, y)), v, keys };
 }
 
 /** Element j of a token's window is the token `size - 1 - j` before it. */

@@ -12,9 +12,14 @@ const shortSum = 64;
 /** A contraction with a parameter or over a long axis, or attention: worth a kernel, and computed once. */
 export function isHeavy(index: GraphIndex, node: Node): boolean {
   if (node.op === 'attend') return true;
-  if (node.op !== 'contract') return false;
+  if (node.op !== 'contract' || isStreamed(node)) return false;
   if (node.select || node.operands.slice(0, 2).some((v) => isParameter(index, v))) return true;
   return node.over.reduce((n, name) => n * extentOf(index, node, name), 1) > shortSum;
+}
+
+/** A value per token and entry of a state: as large as both together, so it is only ever computed where it is used. */
+function isStreamed(node: Node): boolean {
+  return node.results[0].type.axes.filter((a) => typeof a.size !== 'number').length > 1;
 }
 
 /** Extent of an axis that some operand of the node has; infinite if dynamic. */

@@ -10,6 +10,7 @@
  */
 import type { Node, ValueId } from '../ir/graph.js';
 import { axisNames, typeOf, type GraphIndex } from '../ir/graph-index.js';
+import { attendOperands } from '../ir/ops-state.js';
 import { extentOf, isHeavy, isParameter, isView, repeatsWork, sources } from './fuse-rules.js';
 
 export interface FusePolicy {
@@ -24,7 +25,7 @@ export interface FusePolicy {
 /** Values one kernel stores, and the stored values it reads. */
 interface UnitBase { readonly roots: readonly ValueId[]; readonly needs: ReadonlySet<ValueId> }
 export type KernelUnit =
-  | (UnitBase & { readonly form: 'rows' | 'contract' | 'attend' | 'scan' | 'window' })
+  | (UnitBase & { readonly form: 'rows' | 'contract' | 'attend' | 'scan' | 'window' | 'select_keys' })
   | (UnitBase & { readonly form: 'grouped'; readonly ids: ValueId; readonly experts: number });
 export type FusedUnit =
   | KernelUnit
@@ -38,6 +39,7 @@ export function fuse(index: GraphIndex, policy: FusePolicy): { readonly units: r
   const heavy = index.graph.nodes.filter((n) => isHeavy(index, n));
   for (const node of heavy) stored.add(chainEnd(index, stored, node, policy));
   for (const node of heavy) storeSides(index, stored, node, policy);
+  for (const node of index.graph.nodes) if (node.op === 'select_keys') storeQuerySides(index, stored, node);
   return { units: formUnits(index, stored, policy), stored };
 }
 
@@ -47,7 +49,8 @@ function mustBeStored(index: GraphIndex): Set<ValueId> {
   for (const node of index.graph.nodes) {
     const all = [...node.operands, ...node.results.map((r) => r.id)];
     if (node.op === 'repeat' || node.op === 'scan' || node.op === 'window' || collectives.has(node.op)) for (const v of all) stored.add(v);
-    if (node.op === 'top' || node.op === 'state_write' || node.op === 'scatter') stored.add(node.results[0].id);
+    if (node.op === 'top' || node.op === 'select_keys' || node.op === 'state_write' || node.op === 'scatter') stored.add(node.results[0].id);
+    if (node.op === 'attend') for (const { picks } of attendOperands(node, node.operands).sources) if (picks !== undefined) stored.add(picks);
     if (node.op === 'contract' && node.select) stored.add(node.operands[2]);
   }
   return stored;
@@ -112,6 +115,18 @@ function storeSides(index: GraphIndex, stored: Set<ValueId>, heavy: Node, policy
   }
 }
 
+/** Scores are computed entry by entry: what they read of the query alone is stored, or each entry would compute it again. */
+function storeQuerySides(index: GraphIndex, stored: Set<ValueId>, node: Node & { op: 'select_keys' }): void {
+  const seen = new Set<ValueId>();
+  const visit = (value: ValueId): void => {
+    if (seen.has(value) || stored.has(value) || isView(index, stored, value)) return;
+    seen.add(value);
+    if (!axisNames(typeOf(index, value)).includes(node.keys)) stored.add(value);
+    else index.producer.get(value)!.operands.forEach(visit);
+  };
+  [node.operands[0], ...node.operands.slice(4)].forEach(visit);
+}
+
 function formUnits(index: GraphIndex, stored: ReadonlySet<ValueId>, policy: FusePolicy): FusedUnit[] {
   const units: FusedUnit[] = [];
   const unitOf = new Map<ValueId, number>();
@@ -126,6 +141,7 @@ function formUnits(index: GraphIndex, stored: ReadonlySet<ValueId>, policy: Fuse
     if (node.op === 'repeat') place({ form: 'repeat', node, roots, needs });
     else if (collectives.has(node.op)) place({ form: 'collective', node, roots, needs });
     else if (node.op === 'scan' || node.op === 'window') place({ form: node.op, roots, needs });
+    else if (node.op === 'select_keys') place({ form: node.op, roots, needs: new Set(roots.flatMap((r) => [...unitFor(index, stored, r, policy).needs])) });
     else for (const root of roots) {
       const unit = unitFor(index, stored, root, policy);
       const host = unit.form === 'rows' ? rowsHost(index, units, unitOf, unit) : -1;

@@ -89,16 +89,16 @@ function valueAxes(v: Value, q: Value, k: Value, node: Attend): readonly string[
 }
 
 function moveMaps(node: Attend, operands: readonly Value[], { keys, value }: Candidate, b: GraphBuilder): readonly Value[] {
-  const { q, position, sequence, blocks, sources: [{ k, v }], extras } = attendOperands(node, operands);
+  const { q, position, sequence, blocks, sources: [{ k, v, picks }], extras } = attendOperands(node, operands);
   const [inner] = node.over;
   const newQuery = keys ? joined(keys.map((_, i) => queryPart(q, inner, keys, i, b)), inner, b) : q;
   const newKeys = keys ? joined(keys.map((p) => ({ value: p.view, axis: p.kind === 'map' ? p.over : p.axis })), inner, b) : k;
-  const results = b.emit(attributesOf(node), [newQuery, position, sequence, blocks, newKeys, value?.view ?? v, ...extras]);
+  const results = b.emit(attributesOf(node), [newQuery, position, sequence, blocks, newKeys, value?.view ?? v, ...(picks === undefined ? [] : [picks]), ...extras]);
   return value ? [b.contract(results[0], value.weight, [value.over]), ...results.slice(1)] : results;
 }
 
-function attributesOf({ op, over, keys, score, mask, causal, window, sink, block, exports }: Attend): Parameters<GraphBuilder['emit']>[0] {
-  return { op, over, keys, score, mask, causal, window, sink, block, exports };
+function attributesOf({ op, over, keys, score, mask, causal, window, sink, block, exports, sources }: Attend): Parameters<GraphBuilder['emit']>[0] {
+  return { op, over, keys, score, mask, causal, window, sink, block, exports, ...(sources === undefined ? {} : { sources }) };
 }
 
 interface Part { readonly value: Value; readonly axis: string }

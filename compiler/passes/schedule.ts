@@ -9,10 +9,12 @@ import type { Axis, Graph, Module, Node, TensorType, ValueId } from '../ir/graph
 import { placesOn, type Mesh } from '../ir/mesh.js';
 import type { Packing } from '../ir/packing.js';
 import { indexGraph, typeOf } from '../ir/graph-index.js';
+import { scanOperands } from '../ir/ops-bodies.js';
 import { multiplyDims } from '../ir/dim.js';
 import { groupRows } from '../kernels/group-rows.js';
 import { lowerUnit, type GroupLists, type Lowered, type Unit } from '../kernels/lower/kernels.js';
 import { dimScalar, type Level, type Stored } from '../kernels/lower/lowering.js';
+import { largestTile } from '../kernels/lower/scan-axes.js';
 import { mergePrograms } from '../kernels/merge-programs.js';
 import type { Schedule } from '../kernels/targets.js';
 import type { EntryLaunches, LaunchStep, Tensor } from '../plan/launches.js';
@@ -33,7 +35,7 @@ interface Entry {
   readonly options: ScheduleOptions;
   readonly tensors: Tensor[];
   readonly params: Map<number, number>;
-  readonly states: Map<number, number>;
+  readonly states: Map<string, number>;
   kernels: number;
 }
 
@@ -94,8 +96,9 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
       return { tensor, dtype: decl.storage.kind === 'plain' ? decl.storage.dtype : 'f32', axes: decl.type.axes, packing };
     }
     case 'state': {
-      const tensor = entry.states.get(node.state) ?? add(entry, { kind: 'state', state: node.state });
-      entry.states.set(node.state, tensor);
+      const key = `${node.state} ${node.at ?? ''}`;
+      const tensor = entry.states.get(key) ?? add(entry, { kind: 'state', state: node.state, ...(node.at === undefined ? {} : { at: node.at }) });
+      entry.states.set(key, tensor);
       const { dtype, axes } = module.states[node.state].type;
       return { tensor, dtype, axes };
     }
@@ -174,9 +177,11 @@ class LevelScheduler {
     const { states } = this.entry.module;
     if (unit.form === 'grouped') return [{ form: 'grouped', roots, group: { ids: unit.ids, lists: this.lists.get(unit.ids)! } }];
     if (node.op === 'scan') {
-      const chunked = node.chunk !== undefined && this.entry.options.schedule.chunks;
+      const { chunkTile, narrowScans } = this.entry.options.schedule;
+      const carries = scanOperands(node, node.operands).carries.map((v) => typeOf(this.level.index, v).axes.slice(1));
+      const chunked = node.chunk !== undefined && largestTile(node, indexGraph(node.chunk.body), carries, narrowScans) <= chunkTile;
       const body = bodyLevel(this.entry, chunked ? node.chunk!.body : node.body);
-      return [{ form: 'scan', roots, scan: { body, chunked, initial: node.states.map((s) => states[s].initial) } }];
+      return [{ form: 'scan', roots, scan: { body, chunked, narrow: narrowScans, initial: node.states.map((s) => states[s].initial) } }];
     }
     if (node.op === 'window') {
       const { initial } = states[node.state];

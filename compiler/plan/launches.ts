@@ -14,7 +14,8 @@ export type Tensor =
   | { readonly kind: 'value'; readonly name: string; readonly dtype: DType; readonly axes: readonly Axis[] }
   /** A parameter of the module; inside a repeat, the slot of the iteration. All uses of one param agree on the packing. */
   | { readonly kind: 'param'; readonly param: number; readonly packing: Packing }
-  | { readonly kind: 'state'; readonly state: number }
+  /** Inside a repeat, the slot of the iteration, or always the slot `at`. */
+  | { readonly kind: 'state'; readonly state: number; readonly at?: number }
   | {
       readonly kind: 'const'; readonly dtype: DType; readonly axes: readonly Axis[]; readonly data: readonly number[];
       /** One array per iteration of the enclosing repeat, or one per rank. */

@@ -64,8 +64,13 @@ function scratchBuffer(bytes: number, limit: number): Buffer {
   return { id: 'scratch', kind: 'scratch', bytes, ...cuts };
 }
 
+/** The rows of one slot only. */
+function slotOf(rows: Rows | undefined, at: number | undefined): Rows | undefined {
+  return rows === undefined || at === undefined ? rows : { ...rows, base: rows.base + at * rows.stride, count: 1 };
+}
+
 function fixedRows(entry: EntryLaunches, params: ReadonlyMap<number, Rows>, states: ReadonlyMap<number, Rows>, constants: ConstantTables): (tensor: TensorIndex) => Rows {
-  const known = entry.tensors.map((t) => (t.kind === 'param' ? params.get(t.param) : t.kind === 'state' ? states.get(t.state) : t.kind === 'const' ? constants.rowsOf(t) : undefined));
+  const known = entry.tensors.map((t) => (t.kind === 'param' ? params.get(t.param) : t.kind === 'state' ? slotOf(states.get(t.state), t.at) : t.kind === 'const' ? constants.rowsOf(t) : undefined));
   return (tensor) => {
     const rows = known[tensor];
     if (!rows) throw new Error(`plan: entry '${entry.name}': tensor ${tensor} has no fixed place`);

@@ -219,6 +219,11 @@ FIRN_INLINE uint32_t philox(uint32_t seed, uint32_t counter) {
   }
   return c0;
 }
+FIRN_INLINE int32_t order_(float x) {
+  int32_t bits;
+  __builtin_memcpy(&bits, &x, 4);
+  return bits < 0 ? -(bits & 0x7fffffff) : bits;
+}
 FIRN_INLINE float uniform_(uint32_t x) { return ((float)(int32_t)(x >> 8) + 0.5f) * 5.9604644775390625e-8f; }
 
 // --- vectors ---

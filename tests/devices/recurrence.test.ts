@@ -15,7 +15,7 @@ model Recurrent {
   dim hidden = 40
   context 64
   def norm  = rms(eps: 1e-6)
-  def mixer = gated_delta_net(heads: 3, key: 8, value: 6, taps: 4, norm: norm, chunk: 8)
+  def mixer = gated_delta_net(heads: 3, group: 1, key: 8, value: 6, taps: 4, norm: norm, chunk: 8)
   x = embed = embedding(tokens, vocab, hidden)
   repeat layers[2] as i {
     x += mix = mixer(mix_norm = norm(x))

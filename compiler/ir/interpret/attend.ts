@@ -5,13 +5,13 @@
 import { compileExpr, type CompiledExpr } from '../evaluate-expr.js';
 import type { Expr } from '../expr.js';
 import type { Operation } from '../graph.js';
-import { attendOperands } from '../ops-state.js';
+import { attendOperands, entryStride } from '../ops-state.js';
 import { offsetsOf, strideOf, stridesOf, visit, type Extent, type Tensor } from './tensor.js';
 
 type Attend = Extract<Operation, { op: 'attend' }>;
 
 /** Cache entries of a sequence by key position: 0 .. newest position of this launch. */
-function keySlots(op: Attend, position: Tensor, sequence: Tensor, blocks: Tensor): Map<number, Int32Array> {
+function keySlots(op: { readonly block: number }, position: Tensor, sequence: Tensor, blocks: Tensor): Map<number, Int32Array> {
   const lengths = new Map<number, number>();
   for (let t = 0; t < position.data.length; t++) {
     const s = sequence.data[t];
@@ -30,7 +30,11 @@ function usesArgument(e: Expr, index: number): boolean {
   }
 }
 
+/** Entries of a source for one query, as their numbers; entry g stands for positions up to (g + 1) * every - 1. */
+interface Rule { readonly every: number; readonly window: number; readonly mask?: CompiledExpr; readonly picks?: { readonly values: Tensor; readonly step: number; readonly count: number } }
+
 interface Source {
+  readonly rule: Rule;
   readonly k: Tensor; readonly v: Tensor;
   readonly kSlot: number; readonly vSlot: number;
   /** Offsets per inner index of the product q . k, and per element of the value. */
@@ -51,9 +55,12 @@ interface Setup {
 interface Scored { readonly source: number; readonly slot: number; score: number }
 
 /** `scores`: the axes of the scores without keys. */
-function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], k: Tensor, v: Tensor, extras: readonly Tensor[]): Source {
+function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], { k, v, picks }: { readonly k: Tensor; readonly v: Tensor; readonly picks?: Tensor }, extras: readonly Tensor[], compile: (e: Expr) => CompiledExpr): Source {
   const keys = op.keys[i];
+  const { every = 1, window = Infinity, mask, picks: on } = op.sources?.[i] ?? {};
+  const list = picks === undefined ? undefined : { values: picks, step: strideOf(picks, on!), count: picks.axes.find((a) => a.name === on)!.size };
   return {
+    rule: { every, window: Math.min(window, op.window ?? Infinity), ...(mask === undefined ? {} : { mask: compile(mask) }), ...(list === undefined ? {} : { picks: list }) },
     k, v, kSlot: strideOf(k, keys), vSlot: strideOf(v, keys), inner: offsetsOf(over, stridesOf(k, over)), own: offsetsOf(own, stridesOf(v, own)),
     kRow: stridesOf(k, scores), vRow: stridesOf(v, scores), extraSlot: extras.map((e) => strideOf(e, keys)),
   };
@@ -70,7 +77,7 @@ export function attend(op: Attend, operands: readonly Tensor[], out: Tensor, exp
   const rounding = { exact: true };
   const setup: Setup = {
     op, q, position, sequence, extras, slots: keySlots(op, position, sequence, blocks),
-    sources: sources.map(({ k, v }, i) => makeSource(op, i, scores, over, own, k, v, extras)),
+    sources: sources.map((s, i) => makeSource(op, i, scores, over, own, s, extras, (e) => compileExpr(e, dtypes, rounding))),
     innerQ: offsetsOf(over, stridesOf(q, over)),
     score: compileExpr(op.score, dtypes, rounding), mask: compileExpr(op.mask, dtypes, rounding), maskReadsScore: usesArgument(op.mask, 0),
   };
@@ -78,7 +85,8 @@ export function attend(op: Attend, operands: readonly Tensor[], out: Tensor, exp
   const ownTo = offsetsOf(own, stridesOf(out, own));
   const tokens = { ...position, data: Int32Array.from(position.data, (_, t) => t) };
   const rows = [out, q, tokens, ...extras, ...(exports ? [exports] : [])].map((t) => stridesOf(t, scores));
-  visit(scores, [...rows, ...setup.sources.flatMap((s) => [s.kRow, s.vRow])], (starts, count, steps) => {
+  const pickRows = setup.sources.map((s) => (s.rule.picks === undefined ? scores.map(() => 0) : stridesOf(s.rule.picks.values, scores)));
+  visit(scores, [...rows, ...setup.sources.flatMap((s, n) => [s.kRow, s.vRow, pickRows[n]])], (starts, count, steps) => {
     for (let i = 0; i < count; i++) {
       const at = starts.map((s, n) => s + i * steps[n]);
       const sourceAt = at.slice(rows.length);
@@ -102,7 +110,7 @@ function attendRow(setup: Setup, qAt: number, token: number, extrasAt: readonly 
   const sums = new Float64Array(ownTo.length);
   for (const s of scored) {
     const { v, vSlot, own } = setup.sources[s.source];
-    const base = sourceAt[2 * s.source + 1] + s.slot * vSlot;
+    const base = sourceAt[3 * s.source + 1] + s.slot * vSlot;
     for (let j = 0; j < own.length; j++) sums[j] += s.score * v.data[base + own[j]];
   }
   for (let j = 0; j < sums.length; j++) out.data[outAt + ownTo[j]] = sums[j] / total;
@@ -114,22 +122,67 @@ function scoreKeys(setup: Setup, qAt: number, token: number, extrasAt: readonly 
   const query = setup.position.data[token];
   const slots = setup.slots.get(setup.sequence.data[token])!;
   const end = op.causal ? Math.min(slots.length, query + 1) : slots.length;
-  const start = op.window === undefined ? 0 : Math.max(0, query - op.window + 1);
   const args = new Float64Array(3 + extras.length);
   const scored: Scored[] = [];
   setup.sources.forEach((source, n) => {
-    for (let key = start; key < end; key++) {
-      const slot = slots[key];
+    for (const key of positionsOf(source.rule, query, end, sourceAt[3 * n + 2])) {
+      const slot = Math.floor(slots[key] / entryStride(source.rule.every, op.block));
       args[1] = query;
       args[2] = key;
       for (let e = 0; e < extras.length; e++) args[3 + e] = extras[e].data[extrasAt[e] + slot * source.extraSlot[e]];
       if (!setup.maskReadsScore && setup.mask(args) === 0) continue;
-      args[0] = dot(setup.q, qAt, innerQ, source.k, sourceAt[2 * n] + slot * source.kSlot, source.inner);
+      if (source.rule.mask?.(args) === 0) continue;
+      args[0] = dot(setup.q, qAt, innerQ, source.k, sourceAt[3 * n] + slot * source.kSlot, source.inner);
       if (setup.maskReadsScore && setup.mask(args) === 0) continue;
       scored.push({ source: n, slot, score: setup.score(args) });
     }
   });
   return scored;
+}
+
+/** Key positions of the entries that a query may see: below `end`, inside the window, among its picks. */
+function* positionsOf(rule: Rule, query: number, end: number, picksAt: number): Generator<number> {
+  const { every, picks } = rule;
+  if (picks === undefined) {
+    const first = Math.max(0, Math.ceil((query - rule.window + 2) / every) - 1);
+    for (let at = (first + 1) * every - 1; at < end; at += every) yield at;
+    return;
+  }
+  for (let i = 0; i < picks.count; i++) {
+    const at = (picks.values.data[picksAt + i * picks.step] + 1) * every - 1;
+    if (at >= 0 && at < end) yield at;
+  }
+}
+
+/** Numbers of the entries with the k largest scores, increasing, then -1. Scores are compared as f32. */
+export function selectKeys(op: Extract<Operation, { op: 'select_keys' }>, operands: readonly Tensor[], out: Tensor): void {
+  const [scores, position, sequence, blocks, ...extras] = operands;
+  const every = op.every ?? 1;
+  const slots = keySlots(op, position, sequence, blocks);
+  const rows = out.axes.filter((a) => a.name !== op.into);
+  const tokens = { ...position, data: Int32Array.from(position.data, (_, t) => t) };
+  const dtypes = ['f32', 'i32', 'i32', ...extras.map((e) => e.dtype)] as const;
+  const mask = compileExpr(op.mask, dtypes, { exact: true });
+  const step = strideOf(scores, op.keys);
+  const extraSteps = extras.map((e) => strideOf(e, op.keys));
+  const place = strideOf(out, op.into);
+  out.data.fill(-1);
+  visit(rows, [out, scores, tokens, ...extras].map((t) => stridesOf(t, rows)), (starts, count, steps) => {
+    for (let i = 0; i < count; i++) {
+      const [outAt, scoreAt, token, ...extraAt] = starts.map((s, n) => s + i * steps[n]);
+      const query = position.data[token];
+      const own = slots.get(sequence.data[token])!;
+      const found: { number: number; score: number }[] = [];
+      for (let number = 0; (number + 1) * every - 1 <= query; number++) {
+        const at = (number + 1) * every - 1;
+        const slot = Math.floor(own[at] / entryStride(every, op.block));
+        const score = scores.data[scoreAt + slot * step];
+        if (mask([score, query, at, ...extras.map((e, n) => e.data[extraAt[n] + slot * extraSteps[n]])]) !== 0) found.push({ number, score: Math.fround(score) });
+      }
+      found.sort((a, b) => b.score - a.score || a.number - b.number);
+      found.slice(0, op.k).map((f) => f.number).sort((a, b) => a - b).forEach((number, n) => { out.data[outAt + n * place] = number; });
+    }
+  });
 }
 
 function dot(a: Tensor, aAt: number, aInner: Int32Array, b: Tensor, bAt: number, bInner: Int32Array): number {

@@ -1,7 +1,7 @@
 /** Runs a Graph node by node. A generator: it yields at every collective and goes on with what the group exchanged. */
 import type { Graph, Module, Node, Value } from '../graph.js';
 import { scanOperands } from '../ops-bodies.js';
-import { attend } from './attend.js';
+import { attend, selectKeys } from './attend.js';
 import type { Collective, Ranks } from './collectives.js';
 import { contract } from './contract.js';
 import { fakeQuantize } from './fake-quantize.js';
@@ -69,7 +69,7 @@ function isGiven(node: PlainNode): node is Given {
 function givenValue(node: Given, [x, y, z]: readonly Tensor[], env: Environment, iteration: number): Tensor {
   switch (node.op) {
     case 'param': return env.param(node.param, iteration);
-    case 'state': return env.states.read(node.state, iteration);
+    case 'state': return env.states.read(node.state, node.at ?? iteration);
     case 'const': return constant(node, node.results[0], env, iteration);
     case 'stop_gradient': case 'straight_through': return x;
     case 'rename': case 'split': return relabel(x, extents(node.results[0].type.axes, env.dims));
@@ -105,6 +105,7 @@ export function runNode(node: PlainNode, operands: readonly Tensor[], env: Envir
     case 'gather': gather(node, x, y, out); break;
     case 'scatter': scatter(node, x, y, z, out); break;
     case 'attend': attend(node, operands, out, node.exports ? outs[1] : undefined); break;
+    case 'select_keys': selectKeys(node, operands, out); break;
     case 'fake_quantize': fakeQuantize(node, x, out); break;
     case 'rank': out.data[0] = env.ranks[node.group]?.index ?? 0; break;
     case 'window': {
@@ -136,11 +137,12 @@ function* runScan(node: Scan, operands: readonly Tensor[], env: Environment, ite
   const { xs, carries, captured, position, sequence, starts } = scanOperands(node, operands);
   const tokens = position.axes[0].name;
   const emitted = node.results.slice(0, node.emits).map((r) => makeTensor(r.type, env.dims, env.exact));
-  const next = carries.map((c) => ({ ...c, data: c.data.slice() }));
+  const next = node.fresh === undefined ? carries.map((c) => ({ ...c, data: c.data.slice() })) : [];
   for (const run of runsOf(position, sequence, starts)) {
-    let current = carries.map((c, i) => startOf(c, run, env.module.states[node.states[i]].initial));
+    let current = carries.map((c, i) => (node.fresh === undefined ? startOf(c, run, env.module.states[node.states[i]].initial) : c));
     const step = env.chunked && node.chunk ? node.chunk.size : 1;
-    for (let t = run.first; t < run.end; t += step) {
+    for (let n = 0; n < run.end - run.first; n += step) {
+      const t = node.reverse ? run.end - 1 - n : run.first + n;
       const rows = Math.min(step, run.end - t);
       const inputs = env.chunked && node.chunk ? xs.map((x) => rowsOf(x, tokens, t, rows, { name: node.chunk!.axis, size: node.chunk!.size }, env)) : xs.map((x) => row(x, tokens, t));
       const outputs = yield* runGraph(env.chunked && node.chunk ? node.chunk.body : node.body, [...inputs, ...current, ...captured], env, iteration);
@@ -150,7 +152,7 @@ function* runScan(node: Scan, operands: readonly Tensor[], env: Environment, ite
         else storeRow(emitted[i], tokens, t, value);
       });
     }
-    current.forEach((value, i) => storeRow(next[i], next[i].axes[0].name, run.sequence, value));
+    if (node.fresh === undefined) current.forEach((value, i) => storeRow(next[i], next[i].axes[0].name, run.sequence, value));
   }
   node.states.forEach((state, i) => env.states.write(state, iteration, next[i]));
   return [...emitted, ...next];

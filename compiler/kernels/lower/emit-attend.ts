@@ -6,49 +6,62 @@ import type { Node } from '../../ir/graph.js';
 import type { Expr } from '../../ir/expr.js';
 import type { Scalar, Tile, TileAxis } from '../../ir/kernel.js';
 import { lowest } from '../build.js';
-import { maximum, minus, plus } from '../scalar.js';
-import { spread } from './emit-axes.js';
-import { emit, nameOf } from './emit.js';
+import { attendOperands } from '../../ir/ops-state.js';
+import { maximum, minus } from '../scalar.js';
+import { cut, spread } from './emit-axes.js';
+import { emit } from './emit.js';
+import { locateEntries, locatePicked, tokenScalar, visibleEntries, type Entries, type QueryPlace } from './entries.js';
 import type { Lowering } from './lowering.js';
-import { complete, withIndex, type Region } from './region.js';
+import { complete, indexOf, withIndex, type Region } from './region.js';
 
 type Attend = Node & { op: 'attend' };
-
-/** One stretch of keys: where they lie in the cache, their positions and which exist. */
-interface Keys { readonly slots: Tile; readonly positions: Tile; readonly valid: Tile }
 
 export function emitAttend(l: Lowering, node: Attend, region: Region, stretch: number): Tile {
   const b = l.builder;
   if (!node.causal) throw new Error(`lowering '${b.name}': attention that is not causal has no cached form`);
   const [q, position, sequence] = node.operands;
-  const at = scalarOf(l, position, region);
-  const row = scalarOf(l, sequence, region);
-  const query = emit(l, q, complete(region, l.type(q)));
+  const place: QueryPlace = { at: tokenScalar(l, position, region), row: tokenScalar(l, sequence, region) };
   const outer = scoreShape(l, node, region);
   const inner = valueShape(l, node);
+  // Inside, axes that are summed and those of the values have their own names, whatever the result's are called.
+  const bare: Region = new Map([...region].filter(([name]) => !node.over.includes(name) && !inner.some((a) => a.name === name)));
+  const query = emit(l, q, complete(bare, l.type(q)));
   let carried: readonly Tile[] = [b.full(lowest, outer), b.full(0, outer), b.full(0, [...outer, ...inner])];
   if (node.sink !== undefined) {
-    const sink = emit(l, node.operands[extrasFrom(node) + node.sink], region);
+    const sink = emit(l, attendOperands(node, node.operands).extras[node.sink], region);
     carried = [b.broadcast(sink, outer), b.full(1, outer), carried[2]];
   }
   node.keys.forEach((axis, source) => {
-    const first: Scalar = node.window === undefined ? { kind: 'int', value: 0 } : maximum(minus(at, node.window - 1), 0);
-    carried = b.loop(`key_${axis}`, first, plus(at, 1), stretch, carried, (from, state) => l.scoped(() => {
-      const keys = locate(l, node, axis, row, at, from, stretch);
-      return softmaxStep(l, node, source, axis, region, { query, keys, at, state });
+    const [first, end] = walkedEntries(l, node, source, place.at);
+    carried = b.loop(`key_${axis}`, first, end, stretch, carried, (from, state) => l.scoped(() => {
+      const keys = entriesOf(l, node, source, bare, place, from, stretch);
+      return softmaxStep(l, node, source, axis, bare, { query, keys, at: place.at, state });
     }));
   });
   const [, total, sum] = carried;
-  return b.select(b.less(b.full(0), total), b.divide(sum, b.apply('maximum', total, 1e-38)), 0);
+  const out = b.select(b.less(b.full(0), total), b.divide(sum, b.apply('maximum', total, 1e-38)), 0);
+  return inner.reduce((tile, a) => cut(l, tile, a.name, a.size, indexOf(region, a.name)), out);
 }
 
-function extrasFrom(node: Attend): number { return 4 + 2 * node.keys.length; }
+/** From where to where a source is walked: its picks, or the entries that the query may see. */
+function walkedEntries(l: Lowering, node: Attend, source: number, at: Scalar): [Scalar | number, Scalar | number] {
+  const rule = node.sources?.[source];
+  if (rule?.picks !== undefined) {
+    const { picks } = attendOperands(node, node.operands).sources[source];
+    return [0, l.type(picks!).axes.find((a) => a.name === rule.picks)!.size as number];
+  }
+  const every = rule?.every ?? 1;
+  const window = Math.min(node.window ?? Infinity, rule?.window ?? Infinity);
+  return [every > 1 || window === Infinity ? 0 : maximum(minus(at, window - 1), 0), visibleEntries(at, every)];
+}
 
-function scalarOf(l: Lowering, value: number, region: Region): Scalar {
-  const name = nameOf(l, value, l.level.index.producer.get(value));
-  const scalar = l.scalarElement(value, region, name);
-  if (!scalar) throw new Error(`lowering '${l.builder.name}': attention works on one token per program`);
-  return scalar;
+function entriesOf(l: Lowering, node: Attend, source: number, region: Region, query: QueryPlace, from: Scalar, stretch: number): Entries {
+  const axis = node.keys[source];
+  const on = node.sources?.[source].picks;
+  const rule = { every: node.sources?.[source].every ?? 1, block: node.block, blocks: node.operands[3] };
+  const { picks } = attendOperands(node, node.operands).sources[source];
+  if (picks === undefined || on === undefined) return locateEntries(l, rule, query, l.builder.iota(axis, stretch, from));
+  return locatePicked(l, rule, query, { picks, on, axis, from, stretch, region });
 }
 
 /** Axes of the scores without the keys: of result 0, those that no value has. */
@@ -65,19 +78,7 @@ export function valueShape(l: Lowering, node: Attend): TileAxis[] {
   return l.type(node.operands[5]).axes.filter((a) => v.includes(a.name) && !score.has(a.name)).map((a) => ({ name: a.name, size: a.size as number }));
 }
 
-function locate(l: Lowering, node: Attend, axis: string, row: Scalar, at: Scalar, from: Scalar, stretch: number): Keys {
-  const b = l.builder;
-  const positions = b.iota(axis, stretch, from);
-  const valid = b.apply('less_equal', positions, b.scalar(at));
-  const blocks = l.level.stored.get(node.operands[3]);
-  if (!blocks) throw new Error(`lowering '${b.name}': the block table is not stored`);
-  const view = l.viewOf(blocks, 'read', 'blocks');
-  const block = b.load(view, [row, b.apply('floor_divide', positions, node.block)]);
-  const slots = b.select(valid, b.add(b.multiply(block, node.block), b.apply('mod', positions, node.block)), -1);
-  return { slots, positions, valid };
-}
-
-function softmaxStep(l: Lowering, node: Attend, source: number, axis: string, region: Region, x: { query: Tile; keys: Keys; at: Scalar; state: readonly Tile[] }): Tile[] {
+function softmaxStep(l: Lowering, node: Attend, source: number, axis: string, region: Region, x: { query: Tile; keys: Entries; at: Scalar; state: readonly Tile[] }): Tile[] {
   const b = l.builder;
   const [most, total, sum] = x.state;
   const [k, v] = [node.operands[4 + 2 * source], node.operands[5 + 2 * source]];
@@ -85,10 +86,11 @@ function softmaxStep(l: Lowering, node: Attend, source: number, axis: string, re
   const over = l.type(k).axes.filter((a) => node.over.includes(a.name)).map((a) => ({ name: a.name, size: a.size as number }));
   const key = spread(l, emit(l, k, complete(inside, l.type(k))), over);
   const raw = b.dot(spread(l, x.query, over), key, { over: node.over });
-  const extras = node.operands.slice(extrasFrom(node)).map((o) => emit(l, o, complete(inside, l.type(o))));
+  const extras = attendOperands(node, node.operands).extras.map((o) => emit(l, o, complete(inside, l.type(o))));
   const args = [raw, b.scalar(x.at), x.keys.positions, ...extras];
   const score = b.map(node.score, args);
-  const seen = alwaysTrue(node.mask) ? x.keys.valid : b.and(x.keys.valid, b.map(node.mask, args));
+  const masks = [node.mask, node.sources?.[source].mask].filter((m): m is Expr => m !== undefined && !alwaysTrue(m));
+  const seen = masks.reduce((all, mask) => b.and(all, b.map(mask, args)), x.keys.valid);
   const next = b.apply('maximum', most, b.reduce('maximum', b.select(seen, score, lowest), axis));
   const weight = b.select(seen, b.apply('exp', b.subtract(score, next)), 0);
   const keep = b.apply('exp', b.subtract(most, next));

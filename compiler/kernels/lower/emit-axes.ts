@@ -37,6 +37,8 @@ export function spread(l: Lowering, tile: Tile, axes: readonly { readonly name: 
 export function cut(l: Lowering, tile: Tile, axis: string, size: number, index: Index): Tile {
   const b = l.builder;
   if (index.kind === 'point') {
+    const at = constantOf(index.at);
+    if (at !== undefined) return b.reduce('add', b.slice(tile, axis, { start: at, size: 1 }), axis);
     const here = b.equal(b.iota(axis, size), b.scalar(index.at));
     return b.reduce('add', b.select(here, tile, 0), axis);
   }
@@ -93,9 +95,29 @@ function emitSplit(l: Lowering, node: Node & { op: 'split' }, region: Region): T
     if (!tile.shape.some((a) => a.name === node.axis)) return tile;
     return l.builder.split(tile, node.axis, Object.fromEntries(node.into.map((a, i) => [(indices[i] as { axis: string }).axis, a.size as number])));
   }
+  if (scatters(indices) && !l.level.stored.has(x)) return cutFromWhole(l, node, region, indices);
+  // The one place of an axis of size 1 lies nowhere else.
+  indices.forEach((index, i) => { if (index.kind === 'range' && node.into[i].size === 1) indices[i] = { kind: 'point', at: index.start }; });
   let index = indices[0];
   for (let i = 1; i < indices.length; i++) index = combine(l, index, indices[i], node.into[i].size as number);
   return emit(l, x, withIndex(region, node.axis, index));
+}
+
+/** Several places of an outer axis, but not all of the inner ones: no stretch of the axis that was split, and all known now. */
+function scatters(indices: readonly Index[]): boolean {
+  const known = (index: Index): boolean => index.kind === 'point' || (index.kind === 'range' && index.limit === undefined && constantOf(index.start) !== undefined);
+  return indices.every(known) && indices.slice(0, -1).some((index) => index.kind !== 'point');
+}
+
+/** A part of a split axis that is no stretch, of a value that is computed here: all of it, split, then cut. */
+function cutFromWhole(l: Lowering, node: Node & { op: 'split' }, region: Region, indices: readonly Index[]): Tile {
+  let all = region;
+  for (const a of node.into) all = withIndex(all, a.name, whole(a));
+  let tile = emit(l, node.results[0].id, all);
+  node.into.forEach((a, i) => {
+    if (tile.shape.some((s) => s.name === a.name)) tile = cut(l, tile, a.name, a.size as number, indices[i]);
+  });
+  return tile;
 }
 
 function emitMerge(l: Lowering, node: Node & { op: 'merge' }, region: Region): Tile {

@@ -9,18 +9,19 @@ import { ceilDivide, element, lessThan, times } from '../scalar.js';
 import { dimScalar, Lowering, type Level, type Limits, type Stored } from './lowering.js';
 import type { Region } from './region.js';
 import { writeScan } from './scan-kernel.js';
+import { writeSelect } from './select-kernel.js';
 import { domainOf, storeRoot } from './store.js';
 import { writeWindow, writeWindowState } from './window-kernel.js';
 import { tileAttention, tileContraction, tileRow, type TileSizes, type Tiling } from './tiling.js';
 
 export interface Unit {
-  readonly form: 'rows' | 'contract' | 'attend' | 'grouped' | 'scan' | 'window';
+  readonly form: 'rows' | 'contract' | 'attend' | 'grouped' | 'scan' | 'window' | 'select_keys';
   /** Values it stores, operands before users. */
   readonly roots: readonly ValueId[];
   /** For `grouped`: the ids that choose the expert, and the lists that say which rows each expert has. */
   readonly group?: { readonly ids: ValueId; readonly lists: GroupLists };
   /** For `scan`: the level of the body to run, and whether it is the chunk's. */
-  readonly scan?: { readonly body: Level; readonly chunked: boolean; readonly initial: readonly number[] };
+  readonly scan?: { readonly body: Level; readonly chunked: boolean; readonly narrow: boolean; readonly initial: readonly number[] };
   /** For `window`: the windows themselves, or the state they leave. */
   readonly window?: { readonly part: 'windows' | 'state'; readonly initial: number };
 }
@@ -42,6 +43,7 @@ export function lowerUnit(level: Level, unit: Unit, name: string, sizes: TileSiz
   describeOrigins(l, unit);
   if (unit.form === 'grouped') writeGrouped(l, unit, sizes);
   else if (unit.form === 'scan') writeScan(l, nodeOf(l, unit, 'scan'), unit.scan!);
+  else if (unit.form === 'select_keys') writeSelect(l, nodeOf(l, unit, 'select_keys'));
   else if (unit.form === 'window' && unit.window!.part === 'state') writeWindowState(l, nodeOf(l, unit, 'window'));
   else if (unit.form === 'window') writeWindow(l, nodeOf(l, unit, 'window'), unit.window!.initial);
   else writeGrid(l, unit, sizes);
@@ -124,6 +126,11 @@ function walkRows(l: Lowering, unit: Unit, { span, rows, regions, at }: { span: 
   }));
 }
 
+/** Whether prefill is parallel is decided by the spec: who reads `explain` should see it. */
+function scanText(node: Node & { op: 'scan' }, { scan }: Unit): string {
+  return scan?.chunked === true ? `scan in chunks of ${node.chunk!.size}` : 'scan token by token';
+}
+
 /** Every op that the unit computes, with its place in the spec. */
 function describeOrigins(l: Lowering, unit: Unit): void {
   const seen = new Set<ValueId>();
@@ -133,7 +140,7 @@ function describeOrigins(l: Lowering, unit: Unit): void {
     const node = l.level.index.producer.get(value);
     if (!node || node.op === 'const' || node.op === 'param') return;
     for (const operand of node.operands) visit(operand, false);
-    const what = node.op === 'map' ? node.fn : node.op;
+    const what = node.op === 'map' ? node.fn : node.op === 'scan' ? scanText(node, unit) : node.op;
     l.builder.origin(node.label ? `${what} ${node.label}` : what, node.span ? `${node.span.file}:${node.span.line}` : '');
   };
   for (const root of unit.roots) visit(root, true);

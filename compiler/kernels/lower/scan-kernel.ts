@@ -2,7 +2,7 @@
  * A recurrence: one program per sequence (and per place of axes that the body never mixes) walks its tokens in order with
  * the carried values in tiles. The chunk body, if the schedule wants it, takes several tokens per step.
  */
-import type { Axis, Graph, Node, ValueId } from '../../ir/graph.js';
+import type { Node, ValueId } from '../../ir/graph.js';
 import type { Index, Scalar, Tile } from '../../ir/kernel.js';
 import { scanOperands } from '../../ir/ops-bodies.js';
 import { range } from '../build.js';
@@ -11,15 +11,17 @@ import { emit, nameOf } from './emit.js';
 import { dimScalar, type Level, type Lowering } from './lowering.js';
 import { complete, withIndex, type Region } from './region.js';
 import { spread } from './emit-axes.js';
+import { parallelAxes } from './scan-axes.js';
 
 type ScanNode = Extract<Node, { op: 'scan' }>;
 
-export function writeScan(l: Lowering, node: ScanNode, scan: { readonly body: Level; readonly chunked: boolean; readonly initial: readonly number[] }): void {
+export function writeScan(l: Lowering, node: ScanNode, scan: { readonly body: Level; readonly chunked: boolean; readonly narrow: boolean; readonly initial: readonly number[] }): void {
   const b = l.builder;
+  if (node.fresh !== undefined) throw new Error(`lowering '${b.name}': a scan without states has no kernel`);
   const { xs, carries, captured, position, starts } = scanOperands(node, node.operands);
   const tokens = l.type(position).axes[0].name;
   const row = b.gridAxis('sequence', minus(dimScalar(l.type(starts).axes[0].size), 1));
-  const parallel = parallelAxes(l, node, scan.body.index.graph);
+  const parallel = parallelAxes(node, scan.body.index, carries.map((c) => l.type(c).axes.slice(1)), scan.narrow);
   const fixed: Region = new Map<string, Index>(parallel.map((a) => [a.name, { kind: 'point', at: b.gridAxis(a.name.replace(/\W+/g, '_'), a.size as number) }]));
   const view = l.viewOf(l.level.stored.get(starts)!, 'read', 'starts');
   const [first, end] = [b.let_('first', element(view, row)), b.let_('end', element(view, plus(row, 1)))];
@@ -80,23 +82,4 @@ function tokensOf(l: Lowering, step: Index, region: Region): Index {
 function stateIndex(l: Lowering, value: ValueId, row: Scalar, fixed: Region): Index[] {
   const [, ...entry] = l.type(value).axes;
   return [{ kind: 'point', at: row }, ...entry.map((a) => fixed.get(a.name) ?? range(a.name, 0, a.size as number))];
-}
-
-/** Axes that every carry and emitted value has and along which the body works place by place. */
-function parallelAxes(l: Lowering, node: ScanNode, body: Graph): Axis[] {
-  const { carries } = scanOperands(node, node.operands);
-  const lists = [...carries.map((c) => l.type(c).axes.slice(1)), ...node.results.slice(0, node.emits).map((r) => r.type.axes)];
-  return lists[0].filter((axis) => typeof axis.size === 'number' && lists.every((axes) => axes.some((a) => a.name === axis.name)) && body.nodes.every((n) => !mixes(n, axis.name)));
-}
-
-function mixes(node: Node, axis: string): boolean {
-  switch (node.op) {
-    case 'map': case 'cast': case 'param': case 'const': case 'stop_gradient': return false;
-    case 'contract': case 'reduce': return node.over.includes(axis);
-    case 'rename': return node.from === axis || node.to === axis;
-    case 'slice': case 'pick': case 'cumulate': case 'top': case 'gather': case 'iota': return node.axis === axis || ('into' in node && node.into === axis);
-    case 'solve_lower': return node.rows === axis || node.columns === axis;
-    case 'broadcast': return node.axis.name === axis;
-    default: return node.results.some((r) => r.type.axes.some((a) => a.name === axis));
-  }
 }

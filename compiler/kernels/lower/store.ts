@@ -26,7 +26,8 @@ export function storeRoot(l: Lowering, root: ValueId, region: Region): void {
   const view = l.viewOf(stored, 'write', 'cache_out');
   const at = l.scalarElement(slot, region, 'slot');
   // Rows past the launch's tokens have no slot: they must be dropped, not written to slot 0.
-  const place: Index = at ? { kind: 'point', at } : l.tileIndex(l.load(slot, region, 'slot', -1));
+  const loaded = l.level.stored.has(slot) && !l.own.has(slot);
+  const place: Index = at ? { kind: 'point', at } : l.tileIndex(loaded ? l.load(slot, region, 'slot', -1) : emit(l, slot, region));
   const slots = view.axes.find((a) => !l.type(entry).axes.some((e) => e.name === a.name))!.name;
   const target = new Map(view.axes.map((a) => [a.name, a.name === slots ? place : indexOf(region, a.name)]));
   storeInto(l, entry, view, region, target);

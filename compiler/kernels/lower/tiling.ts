@@ -1,5 +1,6 @@
 /** Which part of a root one program computes: per axis a place of its own, a stretch, or the whole axis. */
 import type { Axis, Node, ValueId } from '../../ir/graph.js';
+import { attendOperands } from '../../ir/ops-state.js';
 import { valueShape } from './emit-attend.js';
 import type { Lowering } from './lowering.js';
 import { domainOf } from './store.js';
@@ -95,7 +96,8 @@ export function tileRow(l: Lowering, root: ValueId): Tiling {
 export function tileAttention(l: Lowering, root: ValueId, sizes: TileSizes): Tiling {
   const attend = anchorsOf(l, root).find((n): n is Node & { op: 'attend' } => n.op === 'attend')!;
   const values = new Set(valueShape(l, attend).map((a) => a.name));
-  const keys = new Set(l.type(attend.operands[4]).axes.map((a) => a.name));
+  const { sources } = attendOperands(attend, attend.operands);
+  const keys = new Set([sources[0].k, ...sources.flatMap((s) => s.picks ?? [])].flatMap((v) => l.type(v).axes.map((a) => a.name)));
   const query = new Set(l.type(attend.operands[0]).axes.map((a) => a.name));
   const tiling = new Map<string, 'point' | 'whole' | number>();
   for (const axis of domainOf(l, root).axes) {

@@ -6,11 +6,12 @@ import { axisGradients, type AxisOp } from './axis-gradients.js';
 import { Cotangents, fit } from './cotangents.js';
 import { mapGradients } from './map-gradients.js';
 import { repeatBackward, repeatForward, type Taped } from './repeat-gradients.js';
+import { scanBackward, scanForward } from './scan-gradients.js';
 import { sumGradients, type SumOp } from './sum-gradients.js';
 
 export interface Tape {
   readonly values: ReadonlyMap<ValueId, Value>;
-  /** What the backward pass of a repeat needs, by node of the original graph. */
+  /** What the backward pass of a repeat or a scan needs, by node of the original graph. */
   readonly repeats: ReadonlyMap<Node, Taped>;
 }
 
@@ -30,8 +31,8 @@ export function runForward(graph: Graph, inputs: readonly Value[], b: GraphBuild
     b.span = node.span;
     b.label = node.op === 'repeat' ? undefined : node.label;
     let results: readonly Value[];
-    if (node.op === 'repeat' && node.results.some((r) => scope.active.has(r.id))) {
-      const taped = repeatForward(node, operands, b);
+    if ((node.op === 'repeat' || node.op === 'scan') && node.results.some((r) => scope.active.has(r.id))) {
+      const taped = node.op === 'repeat' ? repeatForward(node, operands, b) : scanForward(node, operands, b);
       repeats.set(node, taped);
       results = taped.results;
     } else results = copyNode(node, operands, b);
@@ -56,11 +57,12 @@ export function runBackward(graph: Graph, tape: Tape, cotangents: Cotangents, sc
     b.label = node.op === 'repeat' ? undefined : node.label;
     const operands = node.operands.map((id) => tape.values.get(id)!);
     if (node.op === 'repeat') repeatBackward(node, tape.repeats.get(node)!, operands, cotangents, scope);
+    else if (node.op === 'scan') scanBackward(node, tape.repeats.get(node)!, operands, cotangents, scope);
     else nodeBackward(node, operands, results[0], cotangents);
   }
 }
 
-function nodeBackward(node: Exclude<Node, { op: 'repeat' }>, operands: readonly Value[], y: Value, into: Cotangents): void {
+function nodeBackward(node: Exclude<Node, { op: 'repeat' | 'scan' }>, operands: readonly Value[], y: Value, into: Cotangents): void {
   const g = into.of(y)!;
   const { b } = into;
   switch (node.op) {
@@ -77,8 +79,7 @@ function nodeBackward(node: Exclude<Node, { op: 'repeat' }>, operands: readonly 
       sumGradients(node satisfies SumOp, operands, y, g, into);
       break;
     case 'attend': case 'window': case 'state_write': throw new Error(`autodiff: ${node.op} reads state; expand-attend comes first`);
-    case 'scan': throw new Error('autodiff: scan has no gradient');
     case 'all_reduce': case 'all_gather': case 'reduce_scatter': throw new Error(`autodiff: ${node.op}: sharding comes after differentiation`);
-    case 'const': case 'iota': case 'state': case 'top': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
+    case 'const': case 'iota': case 'state': case 'top': case 'select_keys': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
   }
 }

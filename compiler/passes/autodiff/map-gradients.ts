@@ -32,6 +32,6 @@ export function mapGradients(b: GraphBuilder, fn: ScalarFunction, operands: read
     case 'sin': return [times(g, b.map('cos', x))];
     case 'cos': return [b.map('negate', times(g, b.map('sin', x)))];
     case 'floor_divide': case 'sign': case 'floor': case 'round': case 'less': case 'less_equal': case 'equal': case 'not_equal':
-    case 'and': case 'or': case 'not': case 'hash': case 'uniform': return [];
+    case 'and': case 'or': case 'not': case 'hash': case 'uniform': case 'order': return [];
   }
 }

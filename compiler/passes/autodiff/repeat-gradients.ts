@@ -15,7 +15,7 @@ type Repeat = Extract<Node, { op: 'repeat' }>;
 
 export interface Taped {
   readonly results: readonly Value[];
-  /** Per carry, its values on entry, stacked on the repeat's axis. */
+  /** Per carry, its values on entry: stacked on the repeat's axis, or of every token. */
   readonly entered: readonly Value[];
 }
 

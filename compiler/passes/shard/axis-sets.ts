@@ -9,6 +9,7 @@
  */
 import { groupedAxis } from '../../ir/storage.js';
 import type { Graph, Module, Node, ValueId } from '../../ir/graph.js';
+import { attendOperands } from '../../ir/ops-state.js';
 import { indexGraph, typeOf, type GraphIndex } from '../../ir/graph-index.js';
 
 /** An axis of a value of one graph, or of a parameter. */
@@ -187,8 +188,10 @@ class LevelAxes {
 
   /** Every place of the score axes and of the values' own is attended alone. */
   private attend(node: Node & { op: 'attend' }): void {
-    const [q, position, sequence, blocks, ...rest] = node.operands;
-    for (const value of [position, sequence, blocks]) this.bind(value);
+    const [q, position, sequence, blocks, ...others] = node.operands;
+    const picked = new Set(attendOperands(node, node.operands).sources.flatMap((s) => s.picks ?? []));
+    const rest = others.filter((v) => !picked.has(v));
+    for (const value of [position, sequence, blocks, ...picked]) this.bind(value);
     for (const operand of [q, ...rest]) {
       this.bind(operand, [...node.over, ...node.keys]);
       for (const result of node.results) this.pass(operand, result.id, [...node.over, ...node.keys]);

@@ -8,7 +8,7 @@ type Repeat = Extract<Node, { op: 'repeat' }>;
 
 function changesState(node: Node): boolean {
   if (node.op === 'repeat') return node.body.nodes.some(changesState);
-  return node.op === 'state_write' || node.op === 'window' || node.op === 'scan';
+  return node.op === 'state_write' || node.op === 'window' || (node.op === 'scan' && node.fresh === undefined);
 }
 
 /** `graph` with the outputs that `wanted` names by index, in order, and what they need. Inputs stay. */

@@ -16,6 +16,12 @@ layer routed(x: [.., d]) -> [.., d] {
 const scanned = (body: string, head = 'scan (x) carry s : [d] f32 = 0'): string => `layer scanned(x: [.., d]) -> [.., d] {
   return ${head} ${body}
 }`;
+const selected = (options: string): string => `layer selected(x: [.., d]) -> [.., d] {
+  dim picks = 3
+  state kv : append [d] = x
+  p = select(picks, ${options})
+  return attend(x, over: kv[p] as (c), k: c, v: c, score: s)
+}`;
 const used = 'y = m = ';
 
 describe('attend, route, scan, repeat', () => {
@@ -51,11 +57,25 @@ layer outer_route(x: [.., d]) -> [.., d] {
     ['E0518', `${used}scanned(x)`, scanned('{ s = s + x }')],
     ['E0519', `${used}scanned(x)`, scanned('{ s = s + x  emit s } chunk 4 as (i, j, k) { emit x }')],
     ['E0520', `${used}scanned(x)`, scanned('{ s = s + x  emit s } chunk 4 as (i, j) { emit sum(x, over: i) }')],
+    ['E0526', '(y, kv) = m = handed(x)', 'layer handed(x: [.., d]) -> ([.., d], state) { return (x, x) }'],
+    ['E0527', '(y, kv) = m = handed(x)', `layer handed(x: [.., d]) -> ([.., d], state) {
+  state tail : last 2 [d] = x
+  return (x, tail)
+}`],
+    ['E0528', `${used}attention(x)`, attention('k: c, v: c, score: s', 'every 5')],
+    ['E0529', `${used}attention(x)`, attention('k: c, v: c, score: s').replace('over: kv', 'over: kv[x]')],
+    ['E0530', `${used}selected(x)`, selected('over: kv as c, by: sum(x, over: d)')],
+    ['E0532', `${used}selected(x)`, selected('over: kv as c, by: cast(sum(top(2, of: x * c, over: d), over: d), to: f32)').replace('over: d), over: d)', 'over: d), over: two)').replace('top(2', 'top(two').replace('dim picks', 'dim two = 2\n  dim picks').replace('x * c', 'outer(x, c)')],
+    ['E0531', `${used}selected(x)`, selected('over: [kv as c, kv as e], by: dot(x, c, over: d)')],
+    ['E0209', `${used}selected(x)`, selected('over: kv as c, by: dot(x, c, over: d), sharp: 2')],
+    ['E0211', `${used}selected(x)`, selected('over: kv as c')],
   ])('%s: %s', (code, body, items) => {
     expect(codesOf(body, items)).toContain(code);
   });
 
   test('the pieces that these cases break are sound', () => {
+    expect(codesOf(`${used}selected(x)`, selected('over: kv as c, by: dot(x, c, over: d)'))).toEqual([]);
+    expect(codesOf(`${used}attention(x)`, attention('k: c, v: c, score: s', 'every 4'))).toEqual([]);
     expect(codesOf(`${used}attention(x)`, attention('k: c, v: c, score: s'))).toEqual([]);
     expect(codesOf(`${used}attention(x)`, attention('k: c, v: c, score: s, mask: causal and query.position - key.position < 4', 'window 4'))).toEqual([]);
     expect(codesOf(`${used}routed(x)`, routed('experts[e] = expert(x)'))).toEqual([]);

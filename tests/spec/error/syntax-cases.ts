@@ -35,6 +35,7 @@ export const syntaxCases: readonly SyntaxCase[] = [
   inModel('an expression as a statement', 'norm(x)', 'E0011 2:3 norm'),
   inModel('a number as a statement', '3 = x', 'E0010 2:3 3'),
   inModel('something behind a statement', 'x = a b', 'E0012 2:9 b'),
+  inModel('a form of scan that there is not', 'x = scan (a) carry s : [d] = 0 {\n    emit s\n  } associative (b, c) {\n  }', 'E0012 4:5 associative'),
   inModel('a comment of another language', 'x = a // the sum', 'E0012 2:16 sum'),
   inFile('a statement outside', 'dim hidden = 3', 'E0022 1:1 dim'),
   inFile('a misspelt item', 'lyer f(x) -> [d] {\n}', 'E0011 1:1 lyer'),

@@ -11,7 +11,7 @@ model Recurrent {
   dim vocab = 19
   dim hidden = 10
   def norm = rms(eps: 1e-6)
-  def mixer = gated_delta_net(heads: 2, key: 5, value: 3, taps: 4, norm: norm, chunk: ${chunk})
+  def mixer = gated_delta_net(heads: 2, group: 1, key: 5, value: 3, taps: 4, norm: norm, chunk: ${chunk})
   x = embed = embedding(tokens, vocab, hidden)
   repeat layers[2] as i { x += mix = mixer(pre = norm(x)) }
   logits = head = linear(final = norm(x), vocab)

@@ -91,7 +91,7 @@ const all = fc.letrec<{
     node({ kind: k('concat'), parts: exprs(2), span: s } as never),
     labelledNode,
     node({
-      kind: k('attend'), query: labelled, sources: fc.array(node({ state: expr, names: names(0), span: s }), { minLength: 1, maxLength: 2 }),
+      kind: fc.constantFrom('attend', 'select'), query: labelled, sources: fc.array(node({ state: expr, names: names(0), where: maybe(expr), span: s } as never), { minLength: 1, maxLength: 2 }),
       options: fc.array(tie('argument').filter((a) => a.name !== undefined && a.name.name !== 'over'), { maxLength: 3 }), span: s,
     } as never),
     node({ kind: k('route'), input: labelled, ids: labelled, weights: labelled, axis: id, index: id, body: labelled, span: s } as never),
@@ -117,7 +117,7 @@ const all = fc.letrec<{
     node({ kind: k('table'), name: id, extent: expr, value: expr, span: s, ...trivia } as never),
     node({ kind: k('def'), name: id, value: expr, span: s, ...trivia } as never),
     node({ kind: k('param'), names: names(1), type: tensor, init: maybe(expr), frozen: fc.boolean(), when: maybe(expr), span: s, ...trivia } as never),
-    fc.constantFrom('append', 'window', 'last').chain((policy) => node<Statement>({
+    fc.constantFrom('append', 'every', 'window', 'last').chain((policy) => node<Statement>({
       kind: k('state'), name: id, policy: fc.constant(policy), extent: policy === 'append' ? fc.constant(undefined) : expr, type: tensor, value: labelled, fill: maybe(expr), span: s, ...trivia,
     } as never)),
     node({ kind: k('assign'), target: pattern, operator: fc.constantFrom('=', '+='), value: labelled, span: s, ...trivia } as never),
@@ -200,7 +200,7 @@ function importEntry(expr: Any<Expr>): Any<ImportEntry> {
 
 const s = fc.constant(span);
 const parameters = fc.array(parameter(all.expr, all.tensor), { maxLength: 4 });
-const result = node<ResultType>({ name: maybe(id), type: all.tensor, span: s } as never);
+const result = node<ResultType>({ name: maybe(id), type: fc.oneof(all.tensor, node({ kind: k('simple-type'), name: fc.constant('state'), optional: fc.constant(false), span: s } as never)), span: s } as never);
 const use = node<Use>({ kind: k('use'), module: fc.constantFrom('std', 'std.math', './mine.firn'), names: names(1), span: s, ...trivia } as never);
 const item: Any<Item> = fc.oneof(
   node<Item>({ kind: k('model'), name: id, body: all.body, span: s, ...trivia, closing } as never),

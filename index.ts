@@ -4,7 +4,8 @@ import type { Checkpoint } from './runtime/checkpoint.js';
 import { valueDType } from './runtime/weight-names.js';
 
 export { checkSpec, compile, type Checked, type Compiled, type CompileRequest } from './compiler/compile.js';
-export { importHf } from './compiler/import/hf.js';
+export { importHf, type ImportRequest } from './compiler/import/hf.js';
+export { standardFamilies } from './dsl/std-node.js';
 export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
 export type { Checkpoint } from './runtime/checkpoint.js';
 export { openCheckpoint } from './runtime/disk.js';

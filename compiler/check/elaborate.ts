@@ -104,7 +104,7 @@ function declareInputs(frame: Frame, model: Model): void {
   const inputs: readonly (readonly [string, readonly Axis[], DType])[] = [
     ['tokens', [axis('tokens')], 'i32'], ['position', [axis('tokens')], 'i32'], ['sequence', [axis('tokens')], 'i32'], ['slot', [axis('tokens')], 'i32'],
     ['blocks', [axis('sequences'), axis('blocks')], 'i32'], ['starts', [starts], 'i32'], ['rows', [axis('outputs')], 'i32'],
-    ['temperature', [one], 'f32'], ['seed', [one], 'u32'],
+    ['temperature', [one], 'f32'], ['seed', [one], 'u32'], ['top_k', [one], 'i32'], ['top_p', [one], 'f32'],
   ];
   for (const [name, axes, dtype] of inputs) {
     const value = frame.graph.builder.input(name, { dtype, axes });

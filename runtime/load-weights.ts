@@ -15,7 +15,7 @@ import { readScaled } from './stored-floats.js';
 import { readInt4, readPlain } from './stored-values.js';
 import { type Block, weightBlocks } from './weight-blocks.js';
 import { blockOfWhole, weightParts, wholeAxes } from './weight-parts.js';
-import { int4Parts, matchNames, mxfp4Parts, namedAxes, settleNames, storedName, valueDType } from './weight-names.js';
+import { int4Parts, matchNames, mxfp4Parts, namedAxes, scaleName, settleNames, storedName, valueDType } from './weight-names.js';
 
 export interface LoadProgress { readonly path: string; readonly doneBytes: number; readonly totalBytes: number }
 
@@ -52,7 +52,7 @@ export async function loadWeights(executable: Executable, plan: Plan, asked: Wei
 /** Parameters of the spec that the plan does without (nothing of what it gives depends on them) may be stored all the same. */
 function possibleNames(source: WeightSource): string[] {
   const name = source.tensor.replace(/\{[^{}]*\}/g, '*');
-  return [name, ...Object.values(int4Parts(name))];
+  return [name, scaleName(name), ...Object.values(int4Parts(name)), ...Object.values(mxfp4Parts(name))];
 }
 
 async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightSource, block: Block): Promise<Uint8Array> {

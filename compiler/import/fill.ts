@@ -62,6 +62,7 @@ export class Filler {
       }
       case 'table': return [{ ...s, extent: this.expr(s.extent, hidden), value: periodic(this.expr(s.value, hidden)) }];
       case 'repeat': return [{ ...s, count: this.expr(s.count, hidden), body: this.block(s.body, new Set([...hidden, s.index.name])), ...(s.carry ? { carry: this.any(s.carry, hidden) } : {}) }];
+      case 'head': return [{ ...s, count: this.expr(s.count, hidden), body: this.block(s.body, new Set([...hidden, s.index.name])) }];
       default:
     }
     return [this.parts(s, hidden)];
@@ -190,7 +191,7 @@ const expressionKinds: ReadonlySet<string> = new Set<Expr['kind']>([
 ]);
 const statementKinds: ReadonlySet<string> = new Set<Statement['kind']>([
   'dim', 'const', 'table', 'def', 'param', 'state', 'assign', 'repeat', 'if', 'at', 'return', 'export', 'require', 'emit', 'weights', 'quantize', 'precision',
-  'train', 'mesh', 'setting', 'import',
+  'train', 'mesh', 'setting', 'import', 'shared', 'head',
 ]);
 
 /** The blank line above a statement that is gone stands above the next. */

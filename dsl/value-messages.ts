@@ -1,18 +1,26 @@
 /** The catalogue: names and values of a spec, E02xx. */
 import type { Diagnostic } from './diagnostics.js';
 import { axisText, derivation, quoted, type DimOrigin, type NamedAxis } from './derivation.js';
+import { instead, insteadOfOption } from './instead.js';
 import { didYouMean, error, replaceBy } from './messages.js';
+import { refusalOf } from './refusals.js';
 import type { Span } from './span.js';
 
-export function unknownName(name: string, suggestions: readonly string[], span: Span): Diagnostic {
+/** `module`: the module of the standard library that has the name. */
+export function unknownName(name: string, suggestions: readonly string[], module: string | undefined, span: Span): Diagnostic {
+  const other = instead(name);
+  if (module !== undefined) return error('E0201', `nothing here is called \`${name}\``, span, { notes: [{ text: `\`${name}\` is in the standard library: use ${module}.{${name}}` }] });
+  if (other !== undefined) return error('E0201', `nothing here is called \`${name}\``, span, { notes: [{ text: other }] });
   return error('E0201', `nothing here is called \`${name}\``, span, {
     notes: [...didYouMean(suggestions), { text: 'a layer sees its parameters, what its body binds, and its file; never the names of the model that uses it' }],
     fix: replaceBy(suggestions, span),
   });
 }
 
+const noneYet = { text: 'a value carried from `none` must be assigned by an earlier iteration: `first = if i == 0 then x else first`' };
+
 export function wrongOperand(fn: string, found: string, span: Span): Diagnostic {
-  return error('E0202', `\`${fn}\` is not defined on ${found}`, span);
+  return error('E0202', `\`${fn}\` is not defined on ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function divisionByZero(span: Span): Diagnostic {
@@ -45,6 +53,12 @@ export function unknownArgument(owner: string, name: string, suggestions: readon
   });
 }
 
+export function unknownAttendOption(name: string, suggestions: readonly string[], options: readonly string[], span: Span): Diagnostic {
+  const other = insteadOfOption(name);
+  return other === undefined ? unknownArgument('attend', name, suggestions, options, span)
+    : error('E0209', `\`attend\` has no parameter \`${name}\``, span, { notes: [{ text: other }] });
+}
+
 export function argumentTwice(owner: string, name: string, span: Span, first: Span): Diagnostic {
   return error('E0210', `\`${name}\` of \`${owner}\` is given twice`, span, { notes: first === span ? [] : [{ span: first, text: 'given here already' }] });
 }
@@ -68,7 +82,7 @@ export function notInEnum(name: string, found: string, values: readonly string[]
 }
 
 export function notATensor(what: string, found: string, span: Span): Diagnostic {
-  return error('E0215', `${what} must be a tensor, this is ${found}`, span);
+  return error('E0215', `${what} must be a tensor, this is ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function vectorWithoutAxis(length: number, span: Span): Diagnostic {
@@ -108,7 +122,8 @@ export function tupleCount(names: number, found: string, span: Span): Diagnostic
 }
 
 export function nothingToAdd(name: string, span: Span): Diagnostic {
-  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span);
+  const refusal = refusalOf(name);
+  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span, refusal === undefined ? {} : { notes: [{ text: refusal }] });
 }
 
 export function indexedAssignment(name: string, span: Span): Diagnostic {

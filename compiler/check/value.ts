@@ -6,8 +6,9 @@ import type { Expr as ScalarExpr } from '../ir/expr.js';
 import type { Value as GraphValue } from '../ir/graph.js';
 import type { AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
-import type { NumberValue } from './number.js';
+import { integer, real, type NumberValue } from './number.js';
 import type { Scope } from './scope.js';
+import type { SharedUse } from './shared.js';
 
 export type Value =
   | NumberValue | AxisValue | TensorValue | StateValue | TemplateValue | FnValue
@@ -66,6 +67,8 @@ export interface TemplateValue {
   /** File-level names that the layer sees. */
   readonly scope: Scope;
   readonly bound: ReadonlyMap<string, Value>;
+  /** Every call is a use of one instance. */
+  readonly shared?: SharedUse;
 }
 
 export interface FnValue { readonly kind: 'fn'; readonly fn: Fn | ConstStatement; readonly scope: Scope }
@@ -86,6 +89,12 @@ export function list(items: readonly Value[]): Value {
   return numbers.length === items.length && items.length > 0
     ? { kind: 'vector', data: numbers.map((n) => n.value) }
     : { kind: 'list', items };
+}
+
+/** The elements of a list or a vector; undefined for anything else. */
+export function listItems(v: Value): readonly Value[] | undefined {
+  if (v.kind === 'list') return v.items;
+  return v.kind === 'vector' ? v.data.map((x) => (Number.isInteger(x) ? integer(x) : real(x))) : undefined;
 }
 
 /** For messages: what kind of thing a value is, with its article. */

@@ -86,7 +86,10 @@ function checksum(data: readonly number[]): string {
 }
 
 function printSource(s: AttendSource, i: number, names: readonly string[]): string {
-  const rules = [...(s.mask === undefined ? [] : [`mask=${printExpr(s.mask, names)}`]), ...(s.window === undefined ? [] : [`window=${s.window}`]), ...(s.every === undefined ? [] : [`every=${s.every}`]), ...(s.picks === undefined ? [] : [`picks=${s.picks}`])];
+  const rules = [
+    ...(s.mask === undefined ? [] : [`mask=${printExpr(s.mask, names)}`]), ...(s.window === undefined ? [] : [`window=${s.window}`]),
+    ...(s.every === undefined ? [] : [`every=${s.every}`]), ...(s.fixed ? ['fixed'] : []), ...(s.picks === undefined ? [] : [`picks=${s.picks}`]),
+  ];
   return `source${i}(${rules.join(' ')})`;
 }
 

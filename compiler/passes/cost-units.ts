@@ -68,7 +68,7 @@ function storedBytes(level: Level, value: ValueId, rows: Dim | undefined): Scala
     const fixed = axes.reduce((n, a) => (typeof a.size === 'number' ? n * a.size : n), 1);
     return axes.reduce<Dim>((n, a) => (typeof a.size === 'number' ? n : multiplyDims(n, a.size)), multiplyDims(count, Math.ceil(fixed * each)));
   };
-  if (rows === undefined) return dimScalar(of(type.axes, 1));
+  if (rows === undefined || type.axes.length === 0) return dimScalar(of(type.axes, 1));
   const chosen = dimScalar(of(type.axes.slice(1), rows));
   return typeof type.axes[0].size === 'number' ? minimum(chosen, dimScalar(of(type.axes, 1))) : chosen;
 }

@@ -39,9 +39,13 @@ export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots',
 export const entryDim = /^slots_\d+$/;
 
 /** What the elements of a parameter are in memory. */
-export type Storage =
-  | { readonly kind: 'plain'; readonly dtype: DType }
-  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
+export type Storage = { readonly kind: 'plain'; readonly dtype: DType } | Quantized;
+export type Quantized =
+  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' }
+  /** e4m3 codes with one f32 scale per `block` x `block` elements of the stored matrix. */
+  | { readonly kind: 'fp8'; readonly block: number }
+  /** e2m1 codes with a power of two (e8m0) per `group` neighbours. */
+  | { readonly kind: 'mxfp4'; readonly group: number; readonly along: string };
 
 export interface ParamDecl {
   /**

@@ -29,7 +29,12 @@ function printPaths(paths: readonly string[]): string {
 }
 
 export function printStorage(s: Storage): string {
-  return s.kind === 'plain' ? s.dtype : `int4(group: ${s.group}, along: ${s.along}, scale: ${s.scale})`;
+  switch (s.kind) {
+    case 'plain': return s.dtype;
+    case 'int4': return `int4(group: ${s.group}, along: ${s.along}, scale: ${s.scale})`;
+    case 'fp8': return `fp8(block: ${s.block})`;
+    case 'mxfp4': return `mxfp4(group: ${s.group}, along: ${s.along})`;
+  }
 }
 
 function printParam(p: ParamDecl): string {

@@ -13,7 +13,7 @@ import { verifyPlan } from '../../compiler/plan/verify-plan.js';
 import { hasErrors } from '../../dsl/diagnostics.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
-import { nodeLoader } from '../../dsl/std-node.js';
+import { nodeLoader, standardFamilies } from '../../dsl/std-node.js';
 import { checkSpec, compile } from '../../index.js';
 import { blobFolder } from '../../runtime/blob-files.js';
 import { CheckpointError } from '../../runtime/checkpoint-error.js';
@@ -88,7 +88,7 @@ const configs = filesIn(join(root, 'tests', 'goldens'), 'config.json').map((c) =
 if (configs.length === 0) throw new Error('no configurations to damage');
 
 function readConfig(bytes: Uint8Array): void {
-  const imported = importHf({ config: { path: 'config.json', text: text(bytes) }, generation: { path: 'generation_config.json', text: '{"eos_token_id": [1, 2]}' } });
+  const imported = importHf({ config: { path: 'config.json', text: text(bytes) }, generation: { path: 'generation_config.json', text: '{"eos_token_id": [1, 2]}' }, rules: standardFamilies() });
   if (imported.text !== undefined) checkSpec({ entry: { path: 'imported.firn', text: imported.text }, load: nodeLoader });
 }
 

@@ -66,7 +66,7 @@ export function settleNames(sources: WeightSources, checkpoint: StoredTensors): 
 }
 
 /** All stored names of a source; `sizes` of the weight's axes. */
-function storedNames(source: WeightSource, sizes: ReadonlyMap<string, number>): string[] {
+export function storedNames(source: WeightSource, sizes: ReadonlyMap<string, number>): string[] {
   let out: ReadonlyMap<string, number>[] = [new Map()];
   for (const axis of namedAxes(source)) {
     const size = sizes.get(axis);

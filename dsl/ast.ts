@@ -108,8 +108,8 @@ export interface TensorTypeExpr {
 }
 
 export type Statement =
-  | DimStatement | ConstStatement | TableStatement | DefStatement | ParamStatement | StateStatement
-  | AssignStatement | RepeatStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
+  | DimStatement | ConstStatement | TableStatement | DefStatement | SharedStatement | ParamStatement | StateStatement
+  | AssignStatement | RepeatStatement | HeadStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
   | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
 
 /** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent; the value is a name). */
@@ -144,13 +144,26 @@ export interface DefStatement extends NodeBase {
   readonly value: Expr;
 }
 
-/** `param gate, up : [width, d] f32 init normal(0.02) frozen when bias` */
+/**
+ * `shared block = transformer(heads: 8)`: an instance that every call of `block` uses again; `shared blocks[24] = ..` are as
+ * many. Parameters belong to it, states to each use.
+ */
+export interface SharedStatement extends NodeBase {
+  readonly kind: 'shared';
+  readonly name: Identifier;
+  readonly count?: Expr;
+  readonly value: Expr;
+}
+
+/** `param gate, up : [width, d] f32 init normal(0.02) frozen own when bias` */
 export interface ParamStatement extends NodeBase {
   readonly kind: 'param';
   readonly names: readonly Identifier[];
   readonly type: TensorTypeExpr;
   readonly init?: Expr;
   readonly frozen: boolean;
+  /** Each use of a shared instance has its own. */
+  readonly own: boolean;
   readonly when?: Expr;
 }
 
@@ -189,6 +202,18 @@ export interface RepeatStatement extends NodeBase {
   readonly count: Expr;
   readonly index: Identifier;
   readonly carry?: readonly { readonly name: Identifier; readonly initial?: Expr }[];
+  readonly body: readonly Statement[];
+}
+
+/**
+ * `head mtp[1] as j { .. logits = .. }`: more logits, built only if they are asked for. What the body assigns, the next
+ * head sees and the model does not.
+ */
+export interface HeadStatement extends NodeBase {
+  readonly kind: 'head';
+  readonly label: Identifier;
+  readonly count: Expr;
+  readonly index: Identifier;
   readonly body: readonly Statement[];
 }
 
@@ -318,7 +343,10 @@ export interface AttendExpr {
  */
 export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly where?: Expr; readonly span: Span }
 
-/** `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). */
+/**
+ * `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). Unlike
+ * experts have arms: `{ e < 512 => experts[e] = expert(x)  _ => x }`.
+ */
 export interface RouteExpr {
   readonly kind: 'route';
   readonly input: Expr;
@@ -326,9 +354,11 @@ export interface RouteExpr {
   readonly weights: Expr;
   readonly axis: Identifier;
   readonly index: Identifier;
-  readonly body: Expr;
+  readonly arms: readonly RouteArm[];
   readonly span: Span;
 }
+/** Without a pattern: all ids that no arm before it took. */
+export interface RouteArm { readonly pattern?: Expr; readonly value: Expr; readonly span: Span }
 
 /**
  * `scan (q, k, v, g) carry s : [dk, dv] f32 = 0 { ... emit q @ s } chunk 16 as (i, j) { ... }`.

@@ -12,7 +12,7 @@ export function printBlock(body: readonly Statement[], around: BlockTrivia = {})
 }
 
 function hasBlock(s: Statement): boolean {
-  return ['repeat', 'if', 'at', 'weights', 'precision', 'mesh'].includes(s.kind);
+  return ['repeat', 'head', 'if', 'at', 'weights', 'precision', 'mesh'].includes(s.kind);
 }
 
 /** What stands before the column at which neighbours line up, and which kinds are neighbours. */
@@ -51,16 +51,20 @@ function printStatement(s: Statement, width: number): Doc {
       return concat('const ', s.name.name, s.params.length > 0 ? printParameters(s.params) : '', s.type ? ' : ' : '', s.type ? printTensorType(s.type) : '', ' = ', printExpr(s.value));
     case 'def':
       return concat(head, ' = ', printExpr(s.value));
+    case 'shared':
+      return concat(`shared ${s.name.name}`, s.count ? concat('[', printExpr(s.count), ']') : '', ' = ', printExpr(s.value));
     case 'table':
       return concat('table ', s.name.name, '[', printExpr(s.extent), '] = ', printExpr(s.value));
     case 'param':
-      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
+      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.own ? ' own' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
     case 'state':
       return printState(s);
     case 'assign':
       return concat(printPattern(s.target), ` ${s.operator} `, printLabelled(s.value));
     case 'repeat':
       return printRepeat(s);
+    case 'head':
+      return concat(`head ${s.label.name}[`, printExpr(s.count), `] as ${s.index.name} `, printBlock(s.body, s));
     case 'if':
       return printIf(s);
     case 'at':

@@ -24,3 +24,8 @@ export const nodeLoader: ModuleLoader = {
   standard: () => (standard ??= readStandard()),
   read: (path) => (existsSync(path) ? { path, text: readFileSync(path, 'utf8') } : undefined),
 };
+
+/** A spec from the disk. @throws what reading the file throws. */
+export function readSpec(path: string): SourceFile {
+  return { path, text: readFileSync(path, 'utf8') };
+}

@@ -15,6 +15,8 @@ export interface ModelInfo {
   readonly quantize: readonly QuantizeRule[];
   /** The `weights` section, absent if the spec has none. */
   readonly weights?: { readonly rules: readonly WeightRule[]; readonly span: Span };
+  /** Labels of `head`s that were not asked for: nothing under them is built or loaded. */
+  readonly absentHeads: readonly string[];
   readonly train?: TrainInfo;
   readonly mesh?: MeshInfo;
   /** Dims that the model declares by name. */

@@ -28,6 +28,7 @@ export interface Value { readonly id: ValueId; readonly type: TensorType }
  * - starts [sequences + 1]: tokens of sequence s are starts[s] .. starts[s + 1] - 1 of this launch.
  * - rows [outputs]: which tokens' logits are wanted.
  * - temperature [1] f32, seed [1] u32, top_k [1] i32, top_p [1] f32: sampling (see passes/sample.ts).
+ * Models that look ahead have `aheadK` [tokens] besides: the id K places later in the sequence, -1 where it is not known.
  */
 export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows', 'temperature', 'seed', 'top_k', 'top_p'] as const;
 
@@ -43,13 +44,17 @@ export type Storage =
   | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
 
 export interface ParamDecl {
-  /** One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside. */
+  /**
+   * One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside.
+   * Where `shared`, the nodes that use it say with `rows` which path they mean.
+   */
   readonly paths: readonly string[];
   readonly type: TensorType;
   readonly storage: Storage;
   /** Distribution or constant for seeded initialisation. */
   readonly init: Init;
   readonly frozen: boolean;
+  readonly shared?: boolean;
   /** With several ranks: `type` is that of one rank's part; the whole has `count` times its extent along `axis`, part i being that of place i on the mesh axis `group`. */
   readonly shard?: readonly { readonly axis: string; readonly group: string; readonly count: number }[];
   readonly span?: Span;
@@ -108,7 +113,8 @@ export type OpName = Operation['op'];
 
 export type Operation =
   // Sources
-  | { readonly op: 'param'; readonly param: number }
+  /** `rows`, where several places use one declaration: which of its paths each iteration means. */
+  | { readonly op: 'param'; readonly param: number; readonly rows?: readonly number[] }
   /**
    * The state's value when the entry point starts (first use) or as last written. `at`: that of one iteration of the
    * repeats around its writer, whichever this is; such a read comes after the write and writes nothing.

@@ -99,7 +99,7 @@ function printAttend(op: Extract<Operation, { op: 'attend' }>): string {
 
 function printAttributes(op: Operation): string {
   switch (op.op) {
-    case 'param': return String(op.param);
+    case 'param': return op.rows === undefined ? String(op.param) : `${op.param} rows ${op.rows.join(' ')}`;
     case 'state': return op.at === undefined ? String(op.state) : `${op.state} at ${op.at}`;
     case 'state_write': return String(op.state);
     case 'const': return [printData(op.data), ...(op.perIteration ? [`per iteration ${op.perIteration.map(printData).join(' ')}`] : [])].join(' ');

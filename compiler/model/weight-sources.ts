@@ -17,7 +17,8 @@ interface Parameter { readonly path: string; readonly segments: readonly PathSeg
 /** A parameter that a rule claims: the stored name, and the parameter's axes that are not spelled out in it. */
 interface Claim { readonly parameter: Parameter; readonly name: string; readonly choice: number; readonly axes: readonly SizedAxis[] }
 
-export function resolveWeightSources(module: Module, rules: readonly WeightRule[], section: Span): { sources: WeightSources; diagnostics: Diagnostic[] } {
+/** `absentHeads`: their tensors may be in a checkpoint and are not read. */
+export function resolveWeightSources(module: Module, rules: readonly WeightRule[], section: Span, absentHeads: readonly string[] = []): { sources: WeightSources; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const parameters = module.params.flatMap(parametersOf);
   const found = new Map<string, { source: WeightSource; span: Span }>();
@@ -25,6 +26,10 @@ export function resolveWeightSources(module: Module, rules: readonly WeightRule[
   for (const rule of rules) {
     if (rule.kind === 'ignore') ignore.push(...rule.patterns.map((p) => p.value));
     if (rule.kind !== 'map') continue;
+    if (rule.target.segments[0].names.some((name) => absentHeads.includes(name))) {
+      ignore.push(...rule.sources.map((s) => s.value.replace(/\{[^}]*\}/g, '*')));
+      continue;
+    }
     for (const source of resolveRule(rule, parameters, diagnostics)) {
       const first = found.get(source.path);
       if (first) diagnostics.push(message.mappedTwice(source.path, first.span, rule.span));

@@ -20,6 +20,8 @@ export interface Rows {
   readonly dtype: DType;
   readonly packing: Packing;
   readonly label: string;
+  /** Which row each iteration around the use means; the row of its own number if absent. */
+  readonly chosen?: readonly number[];
 }
 
 /** `layers[3].attn.wq` -> `layers[*].attn.wq`: one name for all iterations. */

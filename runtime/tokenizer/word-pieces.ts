@@ -17,6 +17,8 @@ export interface WordPieces {
   readonly merges: readonly (readonly [left: number, right: number, id: number])[] | undefined;
   /** A word that is a token is that token, whatever the merges say. */
   readonly whole: boolean;
+  /** Where long texts are cut before anything else: every `text` code points, and after `run` of them in a row that all are, or all are not, `space`. */
+  readonly cuts?: { readonly text: number; readonly run: number; readonly space: readonly number[] };
 }
 
 /** Positions are in bytes from the start of `tables`. */

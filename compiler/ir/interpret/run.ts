@@ -67,7 +67,7 @@ function isGiven(node: PlainNode): node is Given {
 
 function givenValue(node: Given, [x, y, z]: readonly Tensor[], env: Environment, iteration: number): Tensor {
   switch (node.op) {
-    case 'param': return env.param(node.param, iteration);
+    case 'param': return env.param(node.param, node.rows === undefined ? iteration : node.rows[iteration]);
     case 'state': return env.states.read(node.state, node.at ?? iteration);
     case 'const': return constant(node, node.results[0], env, iteration);
     case 'stop_gradient': case 'straight_through': return x;

@@ -13,7 +13,7 @@ import type { Checkpoint } from './runtime/checkpoint.js';
 import { valueDType } from './runtime/weight-names.js';
 
 export * from './core.js';
-export { nodeLoader, readSpec } from './dsl/std-node.js';
+export { nodeLoader, readSpec, standardFamilies } from './dsl/std-node.js';
 export { DeviceError, type Device, type DimValues, type Executable, type HostArray } from './backends/device.js';
 export { Checkpoint } from './runtime/checkpoint.js';
 export { openCheckpoint } from './runtime/disk.js';

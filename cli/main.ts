@@ -13,6 +13,7 @@ import { defineFormat } from './fmt.js';
 import { defineImport } from './import.js';
 import { defineLogits } from './logits.js';
 import { definePlan } from './plan.js';
+import { defineQuantize } from './quantize.js';
 import { defineRun } from './run.js';
 import { defineShrink } from './shrink.js';
 import { defineStats } from './stats.js';
@@ -22,7 +23,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineDoctor, defineLogits, defineRun, defineBuild, defineBindings]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineDoctor, defineQuantize, defineLogits, defineRun, defineBuild, defineBindings]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

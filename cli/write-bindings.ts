@@ -58,7 +58,7 @@ const arrays: Readonly<Record<string, string>> = { f32: 'Float32Array', i32: 'In
 const meanings: Readonly<Record<string, string>> = {
   tokens: 'token ids, those of a sequence together', position: 'index of each token in its own sequence', sequence: 'row of `blocks` of each token', slot: 'cache entry that each token writes',
   blocks: 'cache blocks of each sequence, in order', starts: 'where each sequence begins among the tokens, then their number', rows: 'tokens whose logits are wanted',
-  temperature: '0 takes the likeliest token', seed: 'of the sampling', logits: 'one row per wanted token', next: 'the sampled token of each wanted row',
+  temperature: '0 takes the likeliest token', seed: 'of the sampling', top_k: 'how many of the likeliest tokens are kept; 0: neither limit is applied', top_p: 'how much of the probability is kept, with top_k above 0', logits: 'one row per wanted token', next: 'the sampled token of each wanted row',
 };
 
 function portProperty(port: Port): OptionalKind<PropertySignatureStructure> {

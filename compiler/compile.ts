@@ -21,6 +21,7 @@ import type { WeightSources } from './ir/weight-sources.js';
 import { scheduleFor, type Target } from './kernels/targets.js';
 import { storedDTypes } from './model/stored-dtypes.js';
 import { weightRules } from './model/weight-rules.js';
+import { alignmentFor } from './model/block-alignment.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
 import { pin, type PinnedInput } from './passes/pin.js';
@@ -95,20 +96,20 @@ export function compile(request: CompileRequest): Compiled {
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
   try {
-    return { ...checked, ...lower(module, info, request) };
+    return { ...checked, ...lower(module, info, request, checked.sources) };
   } catch (error) {
     return { ...checked, diagnostics: [...checked.diagnostics, ...refusal(error, info, request)] };
   }
 }
 
 /** The back half: graph to verified plan. */
-function lower(elaborated: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle; pinned: readonly PinnedInput[] } {
+function lower(elaborated: Module, info: ModelInfo, request: CompileRequest, sources: WeightSources | undefined): { module: Module; bundle: Bundle; pinned: readonly PinnedInput[] } {
   const seen = request.onPhase ?? (() => undefined);
   const { module: graph, pinned } = pinTaps(elaborated, request);
   seen('graph', graph);
   const module = passes(graph, info, request.mesh);
   seen('passes', module);
-  const entries = scheduleEntries(module, info, request);
+  const entries = scheduleEntries(module, info, request, sources);
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request, module.states));
   const violations = verifyPlan(bundle, { digests: false });
@@ -131,11 +132,11 @@ function pinTaps(module: Module, { taps = false, pins }: CompileRequest): Return
   return { pinned, module: { ...made, taps: made.taps.filter((t) => !dropped.has(t.output)), graph: { ...made.graph, outputs: made.graph.outputs.filter((o) => !dropped.has(o.name)) } } };
 }
 
-/** A module after its passes as launches of tile programs, entry by entry. */
-export function scheduleEntries(module: Module, info: ModelInfo, request: SizeRequest): EntryLaunches[] {
+/** A module after its passes as launches of tile programs, entry by entry. `sources`: where its weights are stored, if the spec says so. */
+export function scheduleEntries(module: Module, info: ModelInfo, request: SizeRequest, sources?: WeightSources): EntryLaunches[] {
   const { mesh, target } = request;
   const { panel, int4 } = scheduleFor(target, true);
-  const packings = choosePackings(module, panel, int4);
+  const packings = choosePackings(module, panel, int4, alignmentFor(sources));
   return entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(target, few), packings, ...(mesh ? { mesh } : {}) }));
 }
 

@@ -110,7 +110,7 @@ export interface TensorTypeExpr {
 export type Statement =
   | DimStatement | ConstStatement | TableStatement | DefStatement | SharedStatement | ParamStatement | StateStatement
   | AssignStatement | RepeatStatement | HeadStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
-  | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
+  | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement | ImportSection;
 
 /** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent; the value is a name). */
 export interface DimStatement extends NodeBase {
@@ -249,13 +249,15 @@ export interface WeightsSection extends NodeBase {
 }
 export type WeightRule =
   /** `"model.layers.{i}.mlp.{p: gate|up}_proj.weight" -> layers[i].ffn.{p} : "layout" : int4(group: 32, zero: 8)` */
-  | NodeBase & {
+  | RuleBase & {
       readonly kind: 'map'; readonly sources: readonly StringLiteral[]; readonly target: Selector;
       readonly layout?: StringLiteral; readonly storage?: Expr;
     }
-  | NodeBase & { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[] }
+  | RuleBase & { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[] }
   /** `tap "hidden.{i}" <- layers[i].hidden`: the public name of an export. */
-  | NodeBase & { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector };
+  | RuleBase & { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector };
+/** `when c`: the rule is left out of an imported spec unless c. */
+interface RuleBase extends NodeBase { readonly when?: Expr }
 
 export interface StringLiteral { readonly value: string; readonly span: Span }
 
@@ -287,6 +289,22 @@ export interface MeshSection extends NodeBase { readonly kind: 'mesh'; readonly 
 export interface TrainStatement extends NodeBase { readonly kind: 'train'; readonly value: Expr }
 /** `context 131072`, `stop [163586]` */
 export interface SettingStatement extends NodeBase { readonly kind: 'setting'; readonly name: 'context' | 'stop'; readonly value: Expr }
+/**
+ * `import "deepseek_v3" within text_config { hidden : int = hidden_size  known seq_aux }`: makes the model a template whose
+ * names come from a published configuration of these architectures, nested in `within` where that exists.
+ */
+export interface ImportSection extends NodeBase {
+  readonly kind: 'import';
+  readonly architectures: readonly StringLiteral[];
+  readonly within?: Identifier;
+  readonly entries: readonly ImportEntry[];
+}
+export type ImportEntry =
+  /** `hidden : int = hidden_size or n_embd` */
+  | NodeBase & { readonly kind: 'binding'; readonly name: Identifier; readonly type?: Type; readonly value: Expr }
+  /** `known seq_aux, rope_scaling.type`: keys that change nothing; a name holds the whole path. */
+  | NodeBase & { readonly kind: 'known'; readonly keys: readonly Identifier[] }
+  | NodeBase & { readonly kind: 'require'; readonly condition: Expr; readonly message?: string };
 export interface NamedEntry extends NodeBase { readonly name: Identifier; readonly value: Expr }
 
 /**

@@ -34,7 +34,7 @@ const contextualWords = [
   'use', 'model', 'layer', 'fn', 'const', 'dim', 'table', 'def', 'param', 'state', 'repeat', 'at', 'return', 'export', 'require',
   'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'with', 'as', 'carry', 'init', 'frozen', 'when',
   'append', 'every', 'window', 'last', 'first', 'fill', 'like', 'to', 'ignore', 'tap', 'attend', 'select', 'route', 'scan', 'where', 'chunk', 'over', 'enum',
-  'shared', 'own', 'head',
+  'shared', 'own', 'head', 'import', 'within', 'known',
 ] as const;
 
 const symbols = [
@@ -79,12 +79,12 @@ export const namingKeywords: readonly TokenType[] = (['dim', 'const', 'table', '
 export const itemKeywords: readonly TokenType[] = (['use', 'model', 'layer', 'fn'] as const).map((w) => contextual[w]);
 export const otherStatementKeywords: readonly TokenType[] = [
   reserved.if,
-  ...(['repeat', 'at', 'return', 'require', 'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop'] as const).map((w) => contextual[w]),
+  ...(['repeat', 'at', 'return', 'require', 'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'import'] as const).map((w) => contextual[w]),
 ];
 
 export const statementWords: readonly string[] = [
   'dim', 'const', 'table', 'def', 'shared', 'param', 'state', 'repeat', 'head', 'if', 'at', 'return', 'export', 'require', 'emit',
-  'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop',
+  'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'import',
 ];
 export const itemWords: readonly string[] = ['use', 'model', 'layer', 'fn', 'const'];
 

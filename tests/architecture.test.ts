@@ -54,7 +54,7 @@ function planClosure(): Set<string> {
 }
 const plan = planClosure();
 /** How elements lie in bytes is part of the plan's meaning: loading weights needs the same arithmetic as the kernels. */
-const packing = new Set(['packing', 'packing-address', 'half'].map((name) => `compiler/kernels/${name}.ts`));
+const packing = new Set(['packing', 'packing-address', 'scaled-packing', 'float-codes', 'half'].map((name) => `compiler/kernels/${name}.ts`));
 
 /** Besides the runtime, the page needs its device and the reader of plans. */
 const pageNeeds = new Set(['backends/device.ts', 'backends/wgsl/device.ts', 'compiler/plan/plan-json.ts', 'compiler/plan/json-reader.ts']);

@@ -126,9 +126,9 @@ function requireTruth(fn: ScalarFunction, operands: readonly Value[], span: Span
   if (wrong !== undefined) fail(messages.wrongOperand(fn, isTruth(wrong) ? 'truth values' : describe(wrong), span));
 }
 
-/** Numbers with a fraction are f32; whole ones take the dtype of what they meet. */
+/** Numbers with a fraction or beyond 32 bits are f32; other whole ones take the dtype of what they meet. */
 function literalDType(v: Value): DType | undefined {
-  return v.kind === 'number' && !Number.isInteger(v.value) ? 'f32' : undefined;
+  return v.kind === 'number' && (v.value | 0) !== v.value ? 'f32' : undefined;
 }
 
 function operand(frame: Frame, v: Value, float: boolean, fn: ScalarFunction, span: Span): GraphValue {

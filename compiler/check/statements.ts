@@ -56,6 +56,7 @@ function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
     case 'weights': case 'quantize': case 'precision': case 'train': case 'mesh': case 'setting':
       if (frame.instance.parent !== undefined) fail(messages.sectionInLayer(s.kind, s.span));
       return undefined;
+    case 'import': return fail(messages.unfilledTemplate(s.span));
   }
 }
 

@@ -39,9 +39,13 @@ export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots',
 export const entryDim = /^slots_\d+$/;
 
 /** What the elements of a parameter are in memory. */
-export type Storage =
-  | { readonly kind: 'plain'; readonly dtype: DType }
-  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
+export type Storage = { readonly kind: 'plain'; readonly dtype: DType } | Quantized;
+export type Quantized =
+  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' }
+  /** e4m3 codes with one f32 scale per `block` x `block` elements of the stored matrix. */
+  | { readonly kind: 'fp8'; readonly block: number }
+  /** e2m1 codes with a power of two (e8m0) per `group` neighbours. */
+  | { readonly kind: 'mxfp4'; readonly group: number; readonly along: string };
 
 export interface ParamDecl {
   /**
@@ -98,7 +102,7 @@ export interface Module {
   readonly taps: readonly { readonly output: string; readonly names: readonly string[] }[];
 }
 
-export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly picks?: string }
+export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly fixed?: boolean; readonly picks?: string }
 
 interface NodeBase {
   readonly operands: readonly ValueId[];
@@ -186,7 +190,8 @@ export type Operation =
    * `causal` states that mask implies key position <= query position; `window` that it implies their difference < window.
    * `sink`: index among extras of one more logit in the denominator. A query with no key gives 0.
    * `sources`, one per k, says what differs between them: `mask` holds besides the common one, `every` m: entry g stands
-   * for the positions g m .. g m + m - 1 and its key position is the last of them, `picks`: only the entries are seen
+   * for the positions g m .. g m + m - 1 and its key position is the last of them, `fixed`: keys of no token (parameters),
+   * which every query may see, their key position being -1, `picks`: only the entries are seen
    * whose numbers an operand (i32, over tokens, `picks` and axes of the scores) holds, -1 being none. Those operands
    * follow k and v.
    * Result 0: sum of softmax(s) * v, axes of s without keys, then v's own. Result 1 if `exports`: the maximal score over

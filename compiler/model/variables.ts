@@ -52,9 +52,14 @@ class Rewriter {
       case 'dim': return s.like ? s : { ...s, value: this.value(s.value, path(s.name.name), 'dim') };
       case 'const': return s.params.length > 0 ? s : { ...s, value: this.value(s.value, path(s.name.name), 'const') };
       case 'def': return { ...s, value: this.value(s.value, path(s.name.name), 'layer') };
+      case 'shared': {
+        const count = s.count === undefined ? {} : { count: this.value(s.count, `${path(s.name.name)}.count`, 'count') };
+        return { ...s, ...count, value: this.value(s.value, path(s.name.name), 'layer') };
+      }
       case 'table': return { ...s, extent: this.value(s.extent, `${path(s.name.name)}.extent`, 'extent'), value: this.value(s.value, path(s.name.name), 'table') };
       case 'assign': return { ...s, value: this.inside(s.value, s.target.kind === 'name-pattern' ? path(s.target.name.name) : at, at) };
       case 'repeat': return { ...s, count: this.value(s.count, path(s.label.name), 'count'), body: this.statements(s.body, path(s.label.name)) };
+      case 'head': return { ...s, count: this.value(s.count, path(s.label.name), 'count'), body: this.statements(s.body, path(s.label.name)) };
       case 'if': return { ...s, then: this.statements(s.then, at), otherwise: this.statements(s.otherwise, at) };
       case 'at': return { ...s, body: this.statements(s.body, at) };
       case 'setting': return s.name === 'context' ? { ...s, value: this.value(s.value, 'context', 'int') } : s;

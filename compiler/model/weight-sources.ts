@@ -5,6 +5,7 @@
  */
 import type { Selector, WeightRule } from '../../dsl/ast.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import { conditionalRule } from '../../dsl/section-messages.js';
 import type { Span } from '../../dsl/span.js';
 import type { Module, ParamDecl } from '../ir/graph.js';
 import type { WeightSource, WeightSources } from '../ir/weight-sources.js';
@@ -24,6 +25,7 @@ export function resolveWeightSources(module: Module, rules: readonly WeightRule[
   const found = new Map<string, { source: WeightSource; span: Span }>();
   const ignore: string[] = [];
   for (const rule of rules) {
+    if (rule.when !== undefined) diagnostics.push(conditionalRule(rule.when.span));
     if (rule.kind === 'ignore') ignore.push(...rule.patterns.map((p) => p.value));
     if (rule.kind !== 'map') continue;
     if (rule.target.segments[0].names.some((name) => absentHeads.includes(name))) {

@@ -1,5 +1,6 @@
 /** What one kernel costs, as polynomials in the dims of an entry: executed operations, and bytes it must touch. */
 import type { Axis, Node, ValueId } from '../ir/graph.js';
+import { bytesPerElement } from '../ir/storage.js';
 import { indexGraph, typeOf } from '../ir/graph-index.js';
 import { addDims, multiplyDims, symbol, type Dim } from '../ir/dim.js';
 import { dtypeBytes } from '../ir/dtype.js';
@@ -62,12 +63,12 @@ function storedBytes(level: Level, value: ValueId, rows: Dim | undefined): Scala
   const node = level.index.producer.get(value);
   const type = typeOf(level.index, value);
   const storage = node?.op === 'param' ? level.params[node.param].storage : undefined;
-  const each = storage?.kind === 'int4' ? 0.5 + 2 / storage.group : dtypeBytes(storage?.kind === 'plain' ? storage.dtype : type.dtype);
+  const each = storage === undefined ? dtypeBytes(type.dtype) : bytesPerElement(storage);
   const of = (axes: readonly Axis[], count: Dim): Dim => {
     const fixed = axes.reduce((n, a) => (typeof a.size === 'number' ? n * a.size : n), 1);
     return axes.reduce<Dim>((n, a) => (typeof a.size === 'number' ? n : multiplyDims(n, a.size)), multiplyDims(count, Math.ceil(fixed * each)));
   };
-  if (rows === undefined) return dimScalar(of(type.axes, 1));
+  if (rows === undefined || type.axes.length === 0) return dimScalar(of(type.axes, 1));
   const chosen = dimScalar(of(type.axes.slice(1), rows));
   return typeof type.axes[0].size === 'number' ? minimum(chosen, dimScalar(of(type.axes, 1))) : chosen;
 }

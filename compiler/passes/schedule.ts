@@ -94,7 +94,7 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
       const key = `${node.param} ${node.rows?.join() ?? ''}`;
       const tensor = entry.params.get(key) ?? add(entry, { kind: 'param', param: node.param, packing, ...(node.rows ? { rows: node.rows } : {}) });
       entry.params.set(key, tensor);
-      return { tensor, dtype: decl.storage.kind === 'int4' ? 'f32' : decl.storage.dtype, axes: decl.type.axes, packing };
+      return { tensor, dtype: decl.storage.kind === 'plain' ? decl.storage.dtype : 'f32', axes: decl.type.axes, packing };
     }
     case 'state': {
       const key = `${node.state} ${node.at ?? ''}`;

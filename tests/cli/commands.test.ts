@@ -70,7 +70,7 @@ describe('fmt', () => {
     expect(firn('fmt', '--check', path)).toMatchObject({ status: 0, stdout: '' });
   });
   it('the examples and the library are in canonical form', () => {
-    const specs = ['examples', 'dsl/std'].flatMap((f) => readdirSync(join(root, f)).filter((n) => n.endsWith('.firn')).map((n) => join(f, n)));
+    const specs = ['examples', 'dsl/std', 'dsl/std/families'].flatMap((f) => readdirSync(join(root, f)).filter((n) => n.endsWith('.firn')).map((n) => join(f, n)));
     expect(firn('fmt', '--check', ...specs).stdout).toBe('');
   });
 });
@@ -88,10 +88,10 @@ describe('import', () => {
   it('shows what it cannot import in the file', () => {
     const model = join(folder, 'unknown');
     mkdirSync(model);
-    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...kimiK2, n_group: 8 }, null, 2));
+    writeFileSync(join(model, 'config.json'), JSON.stringify({ ...kimiK2, moe_layer_freq: 2 }, null, 2));
     const result = firn('import', model, '-o', join(folder, 'unknown.firn'));
     expect(result.status).toBe(1);
-    expect(result.stderr).toMatch(/error\[E0905\]: 'n_group' is 8.*\n *--> .*config\.json:\d+:3/);
+    expect(result.stderr).toMatch(/error\[E0905\]: 'moe_layer_freq' is 2.*\n *--> .*config\.json:\d+:3/);
     expect(existsSync(join(folder, 'unknown.firn'))).toBe(false);
   });
 });

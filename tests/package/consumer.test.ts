@@ -29,7 +29,7 @@ await model.close();
 
 const typed = await K2Mini.load('mini.firn', device, { weights: { seed: 7 } });
 const again = await typed.generate([1, 2, 3], { maxTokens: 4 });
-const inputs = { tokens: Int32Array.of(1), position: Int32Array.of(0), sequence: Int32Array.of(0), slot: Int32Array.of(0), blocks: Int32Array.of(0), starts: Int32Array.of(0, 1), rows: Int32Array.of(0), temperature: Float32Array.of(0), seed: Uint32Array.of(0) };
+const inputs = { tokens: Int32Array.of(1), position: Int32Array.of(0), sequence: Int32Array.of(0), slot: Int32Array.of(0), blocks: Int32Array.of(0), starts: Int32Array.of(0, 1), rows: Int32Array.of(0), temperature: Float32Array.of(0), seed: Uint32Array.of(0), top_k: Int32Array.of(0), top_p: Float32Array.of(1) };
 const { logits } = await typed.decode({ tokens: 1, outputs: 1, sequences: 1, blocks: 1, context: 1 }, inputs, ['logits']);
 const floats: Float32Array = logits;
 // @ts-expect-error: there is no such output

@@ -1,7 +1,7 @@
 /** Random ASTs that the grammar can write: what the printer must be able to print and the parser to read back. */
 import fc from 'fast-check';
 import type {
-  Argument, Expr, File, Identifier, Item, MatchArm, NamedEntry, Override, Parameter, Pattern, ResultType, RouteArm, Selector, Statement, TensorTypeExpr, Type, Use, WeightRule,
+  Argument, Expr, File, Identifier, ImportEntry, Item, MatchArm, NamedEntry, Override, Parameter, Pattern, ResultType, RouteArm, Selector, Statement, TensorTypeExpr, Type, Use, WeightRule,
 } from '../../../dsl/ast.js';
 
 type Any<T> = fc.Arbitrary<T>;
@@ -111,6 +111,10 @@ const all = fc.letrec<{
     node({ kind: k('quantize'), selector: selector(expr), format: expr, span: s, ...trivia } as never),
     node({ kind: k('weights'), rules: fc.array(rule(expr), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing } as never),
     node({ kind: fc.constantFrom('precision', 'mesh'), entries: fc.array(node<NamedEntry>({ name: id, value: expr, span: fc.constant(span), ...trivia } as never), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing } as never),
+    node({
+      kind: k('import'), architectures: fc.array(string, { minLength: 1, maxLength: 2 }), within: maybe(id),
+      entries: fc.array(importEntry(expr), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing,
+    } as never),
     node({ kind: k('train'), value: expr, span: s, ...trivia } as never),
     node({ kind: k('setting'), name: fc.constantFrom('context', 'stop'), value: expr, span: s, ...trivia } as never),
   ];
@@ -157,7 +161,7 @@ function normal(s: Statement): Statement {
     return s.then.length === 0 ? withoutBlank(s, 'thenClosing') : s;
   }
   if (s.closing === undefined) return s;
-  const list = s.kind === 'weights' ? s.rules : s.kind === 'precision' || s.kind === 'mesh' ? s.entries : 'body' in s ? s.body : [];
+  const list = s.kind === 'weights' ? s.rules : s.kind === 'precision' || s.kind === 'mesh' || s.kind === 'import' ? s.entries : 'body' in s ? s.body : [];
   return list.length === 0 ? withoutBlank(s, 'closing') : s;
 }
 
@@ -176,9 +180,9 @@ function rule(expr: Any<Expr>): Any<WeightRule> {
   const storage = fc.array(node<Argument>({ name: id, value: leaf, span: fc.constant(span) } as never), { maxLength: 2 })
     .map((args): Expr => ({ kind: 'call', callee: { kind: 'name', name: 'int4', span }, args, span }));
   return fc.oneof(
-    node<WeightRule>({ kind: k('map'), sources: strings, target: selector(expr), layout: maybe(string), storage: maybe(storage), span: fc.constant(span), ...trivia } as never),
-    node<WeightRule>({ kind: k('ignore'), patterns: strings, span: fc.constant(span), ...trivia } as never),
-    node<WeightRule>({ kind: k('tap'), name: string, target: selector(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('map'), sources: strings, target: selector(expr), layout: maybe(string), storage: maybe(storage), when: maybe(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('ignore'), patterns: strings, when: maybe(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('tap'), name: string, target: selector(expr), when: maybe(expr), span: fc.constant(span), ...trivia } as never),
   );
 }
 
@@ -190,6 +194,17 @@ function parameter(expr: Any<Expr>, tensor: Any<TensorTypeExpr>): Any<Parameter>
     node<Type>({ kind: k('enum-type'), values: names(1), optional: fc.boolean(), span: s } as never),
   );
   return node<Parameter>({ name: id, type: maybe(type), default: maybe(expr), span: s, ...inlineTrivia } as never);
+}
+
+function importEntry(expr: Any<Expr>): Any<ImportEntry> {
+  const s = fc.constant(span);
+  const type = node<Type>({ kind: k('simple-type'), name: fc.constantFrom('int', 'real', 'bool', 'list'), optional: fc.boolean(), span: s } as never);
+  const keys = fc.array(fc.constantFrom('seq_aux', 'rope_scaling.type', 'known').map((name) => ({ name, span })), { minLength: 1, maxLength: 2 });
+  return fc.oneof(
+    node<ImportEntry>({ kind: k('binding'), name: id, type: maybe(type), value: expr, span: s, ...trivia } as never),
+    node<ImportEntry>({ kind: k('known'), keys, span: s, ...trivia } as never),
+    node<ImportEntry>({ kind: k('require'), condition: expr, message: maybe(text), span: s, ...trivia } as never),
+  );
 }
 
 const s = fc.constant(span);

@@ -244,8 +244,9 @@ function chooseInvocations(program: Program, definitions: Definitions, tuning: T
   if (threads !== undefined) return Math.max(1, Math.min(tuning.invocations, 2 ** Math.floor(Math.log2(threads))));
   const statements = definitions.statements.map((p) => p.statement);
   const lanes = statements.flatMap((s) => (s.op === 'dot' ? [definitions.of.get(s.out.id)!.tile.shape.at(-1)?.size ?? 1] : []));
-  // A reduction inside a loop is between dots (attention): it wants an invocation per element.
-  const between = definitions.statements.some((p) => p.statement.op === 'reduce' && p.loops.length > 0);
+  // A reduction in the same loop as a dot is between dots (attention): it wants an invocation per element.
+  const loopsOf = (op: 'dot' | 'reduce'): Set<Placed> => new Set(definitions.statements.flatMap((p) => (p.statement.op === op ? p.loops : [])));
+  const between = [...loopsOf('reduce')].some((loop) => loopsOf('dot').has(loop));
   if (tuning.lanesEach > 1 && lanes.length > 0 && !between) {
     return Math.min(tuning.invocations, Math.max(8, 2 ** Math.ceil(Math.log2(Math.max(...lanes) / tuning.lanesEach))));
   }

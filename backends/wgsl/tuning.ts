@@ -30,4 +30,4 @@ export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, b
  * Software rasterisers run invocations in the lanes of SIMD registers: loads whose address all lanes share are cheap and
  * all others are loops over lanes, barriers are costly, and compiling takes longer than running unless code is short.
  */
-export const rasteriserTuning: Tuning = { invocations: 64, run: 64, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, lanesEach: 4, block: 8, blockLanes: 4, blockRows: 2, products: 64, rolledLoops: true };
+export const rasteriserTuning: Tuning = { invocations: 16, run: 16, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, lanesEach: 8, block: 16, blockLanes: 8, blockRows: 2, products: 128, rolledLoops: true };

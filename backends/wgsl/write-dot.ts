@@ -62,9 +62,9 @@ function sumBlocks(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: R
   });
 }
 
-/** All places in a box, row-major. */
+/** All places in a box. The innermost axis changes last: what is unpacked along it is used up before the next is. */
 function places(sizes: readonly number[]): number[][] {
-  return sizes.reduce<number[][]>((list, size) => list.flatMap((p) => Array.from({ length: size }, (_, i) => [...p, i])), [[]]);
+  return sizes.reduceRight<number[][]>((list, size) => list.flatMap((p) => Array.from({ length: size }, (_, i) => [i, ...p])), [[]]);
 }
 
 function outerThreads(w: KernelWriter, plan: DotPlan, scope: Scope): Affine[] {

@@ -9,8 +9,11 @@ export { FirnError, renderDiagnostic } from './dsl/diagnostics.js';
 export type { Checkpoint } from './runtime/checkpoint.js';
 export { openCheckpoint } from './runtime/disk.js';
 export { generate } from './runtime/generate.js';
+export { generateBatch } from './runtime/generate-batch.js';
 export { load, type LoadedModel, type LoadOptions } from './runtime/load-model.js';
 export { Session } from './runtime/session.js';
+export { loadTokenizer, stopTokens } from './runtime/tokenizer/load.js';
+export type { TokenDecoder, Tokenizer } from './runtime/tokenizer/tokenizer.js';
 
 /** For `compile`: the dtype in which a checkpoint stores a tensor. */
 export function storedIn(checkpoint: Checkpoint): (name: string) => DType | undefined {

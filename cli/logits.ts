@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { deviceOption, type DeviceName, example, names, positive, precisionOption } from './options.js';
 
 export interface LogitsOptions {
-  weights: string; tokens: string; output: string; device?: DeviceName; chunk?: number; taps?: string[]; precision?: 'f32' | 'bf16'; context?: number;
+  weights: string; tokens: string; output: string; device?: DeviceName; chunk?: number; taps?: string[]; precision?: 'f32' | 'bf16'; context?: number; pinRouting?: string;
 }
 
 export function defineLogits(program: Command): void {
@@ -14,6 +14,7 @@ export function defineLogits(program: Command): void {
     .requiredOption('-o, --output <file>', 'file to write: logits.I f32 [tokens, vocab] for prompt I')
     .option('--chunk <n>', 'tokens per run', positive)
     .option('--taps <names>', 'also write these exports: hidden.L.I, router.NAME.I (ids, ascending)', names)
+    .option('--pin-routing <taps.safetensors>', 'force the chosen ids (experts) that this file holds, as --taps router writes them; their weights are still computed')
     .option('--context <n>', 'longest sequence in tokens (the longest prompt)', positive)
     .addOption(deviceOption())
     .addOption(precisionOption());

@@ -1,5 +1,6 @@
 /** The command line. Commands say here what they take; what they do is loaded when one is called, so that `--help` is quick. */
 import { Command, CommanderError } from 'commander';
+import { defineBuild } from './build.js';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
 import { defineExplain } from './explain.js';
@@ -16,7 +17,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, definePlan, defineLogits, defineRun]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, definePlan, defineLogits, defineRun, defineBuild]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

@@ -25,6 +25,25 @@ export function temperature(text: string): number {
   return value;
 }
 
+/** For `--top-k`. */
+export function limit(text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 0x7fffffff) throw new InvalidArgumentError('It must be a whole number; 0 is no limit.');
+  return value;
+}
+
+/** For `--top-p`. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value > 0 && value <= 1)) throw new InvalidArgumentError('It must be more than 0 and at most 1; 1 is no limit.');
+  return value;
+}
+
+/** For options that may be given several times. */
+export function collect(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
 export function names(text: string): string[] {
   return text.split(',').map((name) => name.trim()).filter((name) => name !== '');
 }

@@ -19,6 +19,10 @@ export interface PrepareOptions {
   /** Rows of logits of one run at most. */
   readonly outputs?: number;
   readonly taps?: readonly string[];
+  /** Public names of taps whose ids are inputs. */
+  readonly pins?: readonly string[];
+  /** Sequences at a time. */
+  readonly sequences?: number;
 }
 type Compiled = ReturnType<typeof compile>;
 export interface Prepared { readonly model: LoadedModel; readonly compiled: Compiled; readonly device: Device; close(): Promise<void> }
@@ -45,8 +49,8 @@ export async function prepare(spec: string, options: PrepareOptions): Promise<Pr
 function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoint: Checkpoint | undefined, options: PrepareOptions): Compiled {
   const compiled = compile({
     entry, load: nodeLoader, target: device.name as Exclude<Device['name'], 'cuda'>, context: options.context, maxTokens: options.maxTokens,
-    ...(options.outputs === undefined ? {} : { outputs: options.outputs }),
-    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }),
+    ...(options.outputs === undefined ? {} : { outputs: options.outputs }), ...(options.sequences === undefined ? {} : { sequences: options.sequences }),
+    ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.taps === undefined ? {} : { taps: options.taps }), ...(options.pins === undefined ? {} : { pins: options.pins }),
     ...(checkpoint === undefined ? {} : { stored: storedIn(checkpoint) }),
   });
   report(compiled.diagnostics, [...compiled.files.values()]);
@@ -54,9 +58,7 @@ function compileFor(device: Device, entry: ReturnType<typeof readSpec>, checkpoi
 }
 
 async function fill(compiled: Compiled, device: Device, checkpoint: Checkpoint | undefined, seed: number): Promise<LoadedModel> {
-  if (checkpoint !== undefined && compiled.sources === undefined) {
-    throw new CommandError('C11', 'the spec has no weights section, so nothing says which tensor of the checkpoint is which parameter', 'add a `weights { ... }` section, or run with --init SEED');
-  }
+  if (checkpoint !== undefined) requireWeightMap(compiled);
   note(`preparing ${compiled.bundle!.plan.kernels.length} kernels for ${device.name}`);
   const line = new ProgressLine();
   const verb = checkpoint === undefined ? 'making random weights' : 'loading weights';
@@ -68,4 +70,10 @@ async function fill(compiled: Compiled, device: Device, checkpoint: Checkpoint |
   } finally {
     line.end();
   }
+}
+
+/** Throws C11 for a spec without a weights section. */
+export function requireWeightMap(compiled: Compiled): void {
+  if (compiled.sources !== undefined) return;
+  throw new CommandError('C11', 'the spec has no weights section, so nothing says which tensor of the checkpoint is which parameter', 'add a `weights { ... }` section, or use random weights (--init SEED)');
 }

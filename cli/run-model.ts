@@ -1,57 +1,92 @@
-import { ByteDecoder, encodeBytes } from '../runtime/byte-tokenizer.js';
 import { type Generation, generate } from '../runtime/generate.js';
+import { generateBatch } from '../runtime/generate-batch.js';
+import { loadTokenizer, stopTokens } from '../runtime/tokenizer/load.js';
+import { checkVocabulary, type Tokenizer } from '../runtime/tokenizer/tokenizer.js';
 import { UsageError } from './failure.js';
 import { type Prepared, prepare } from './prepare.js';
 import type { RunOptions } from './run.js';
 import { formatBytes, note, ProgressLine } from './terminal.js';
+import { lineWriter, textWriter, type TokenWriter } from './token-writer.js';
 import { readPrompts } from './tokens.js';
 
 export async function runModel(spec: string, options: RunOptions): Promise<void> {
   if (options.weights === undefined && options.init === undefined) throw new UsageError('say where the weights come from: --weights DIR, or --init SEED for random ones');
   if (options.prompt === undefined && options.tokens === undefined) throw new UsageError('give --prompt TEXT or --tokens IDS.json');
-  if (options.prompt === '') throw new UsageError('the prompt is empty; give it at least one character');
-  // The vocabulary is known only after compiling, so text is checked against it later.
-  const prompts = options.tokens === undefined ? [encodeBytes(options.prompt!, 256)] : readPrompts(options.tokens);
-  const longest = Math.max(...prompts.map((p) => p.length));
-  const prepared = await prepare(spec, { ...options, context: options.context ?? longest + options.maxTokens, maxTokens: Math.min(options.chunk ?? 512, longest) });
+  if (options.prompt?.includes('')) throw new UsageError('the prompt is empty; give it at least one character');
+  const tokenizer = options.prompt === undefined ? undefined : await loadTokenizer(options.weights);
+  const prompts = tokenizer === undefined ? readPrompts(options.tokens!) : options.prompt!.map((text) => tokenizer.encode(text, options.specials));
+  const stop = options.weights === undefined ? [] : await stopTokens(options.weights);
+  const prepared = await prepare(spec, { ...options, ...sizesFor(prompts, options) });
   try {
     if (options.init !== undefined) note('weights: random, so the text is noise');
-    if (options.prompt !== undefined) encodeBytes(options.prompt, prepared.model.session.vocabulary);
-    const results: Generation[] = [];
-    for (const prompt of prompts) {
-      results.push(await continuePrompt(prompt, prepared, options));
-      if (results.at(-1)!.reason === 'aborted') break;
-    }
-    if (options.json) process.stdout.write(`${JSON.stringify({ device: prepared.device.name, results, memory: Object.fromEntries(memoryByKind(prepared)) })}\n`);
+    if (tokenizer !== undefined) describe(tokenizer, prepared, options);
+    const results = await withInterrupt((signal) => continueAll(prompts, prepared, tokenizer, { options, stop: [...prepared.compiled.info!.stop, ...stop], signal }));
+    if (options.json) process.stdout.write(`${JSON.stringify({ device: prepared.device.name, results: results.map((r) => withText(r, tokenizer)), memory: Object.fromEntries(memoryByKind(prepared)) })}\n`);
     else printEnd(results, prepared);
   } finally {
     await prepared.close();
   }
 }
 
-async function continuePrompt(prompt: readonly number[], { model, compiled }: Prepared, options: RunOptions): Promise<Generation> {
-  const asText = options.prompt !== undefined;
-  const decoder = new ByteDecoder();
+function sizesFor(prompts: readonly (readonly number[])[], options: RunOptions): { context: number; maxTokens: number; sequences: number } {
+  const longest = Math.max(...prompts.map((p) => p.length));
+  const sum = prompts.reduce((n, p) => n + p.length, 0);
+  return {
+    context: options.context ?? longest + options.maxTokens, sequences: options.batch ? prompts.length : 1,
+    maxTokens: Math.max(options.batch ? prompts.length : 1, Math.min(options.chunk ?? 512, options.batch ? sum : longest)),
+  };
+}
+
+function describe(tokenizer: Tokenizer, { model }: Prepared, { weights }: RunOptions): void {
+  checkVocabulary(tokenizer, model.session.vocabulary);
+  const why = weights === undefined ? 'random weights have no other' : `${weights} has neither tokenizer.json nor tiktoken.model`;
+  note(tokenizer.name === 'bytes' ? `tokenizer: bytes (${why})` : `tokenizer: ${tokenizer.name} in ${weights}`);
+}
+
+interface Run { readonly options: RunOptions; readonly stop: readonly number[]; readonly signal: AbortSignal }
+
+async function continueAll(prompts: readonly (readonly number[])[], { model }: Prepared, tokenizer: Tokenizer | undefined, { options, stop, signal }: Run): Promise<Generation[]> {
   const line = new ProgressLine();
+  const { maxTokens, temperature, seed, topK, topP, chunk } = options;
+  const common = {
+    maxTokens, temperature, seed, topK, topP, stop, signal, ...(chunk === undefined ? {} : { chunk }),
+    onPrompt: (done: number, total: number) => { if (done < total) line.update(() => `prompt: ${done} of ${total} tokens`); else line.end(); },
+  };
   const write = (text: string): void => { if (!options.json) process.stdout.write(text); };
+  if (options.batch) {
+    const writer = lineWriter(prompts.length, tokenizer, write);
+    const results = await generateBatch(model.session, prompts, { ...common, onToken: (prompt, id) => writer.token(id, prompt) });
+    writer.end();
+    return results;
+  }
+  const results: Generation[] = [];
+  for (const prompt of prompts) {
+    const writer: TokenWriter = textWriter(tokenizer, write);
+    results.push(await generate(model.session, prompt, { ...common, onToken: (id) => writer.token(id) }));
+    writer.end();
+    if (results.at(-1)!.reason === 'aborted') break;
+  }
+  return results;
+}
+
+/** The first Ctrl-C ends the text and still reports; the next one ends the program. */
+async function withInterrupt<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
-  // The first Ctrl-C ends the text and still reports; the next one ends the program.
   const interrupt = (): void => { if (abort.signal.aborted) process.exit(130); abort.abort(); };
   const others = process.listeners('SIGINT') as (() => void)[];
   process.removeAllListeners('SIGINT').on('SIGINT', interrupt);
   try {
-    const result = await generate(model.session, prompt, {
-      maxTokens: options.maxTokens, temperature: options.temperature, seed: options.seed, stop: compiled.info!.stop, signal: abort.signal,
-      ...(options.chunk === undefined ? {} : { chunk: options.chunk }),
-      onPrompt: (done, total) => { if (done < total) line.update(() => `prompt: ${done} of ${total} tokens`); else line.end(); },
-      onToken: (id) => write(asText ? decoder.push(id) : `${id} `),
-    });
-    write(asText ? `${decoder.end()}\n` : '\n');
-    return result;
+    return await act(abort.signal);
   } finally {
     process.removeListener('SIGINT', interrupt);
     for (const listener of others) process.on('SIGINT', listener);
   }
+}
+
+function withText(result: Generation, tokenizer: Tokenizer | undefined): Generation & { readonly text?: string } {
+  if (tokenizer === undefined) return result;
+  const decoder = tokenizer.decoder();
+  return { ...result, text: `${result.tokens.map((id) => decoder.push(id)).join('')}${decoder.end()}` };
 }
 
 function memoryByKind({ model, compiled }: Prepared): Map<string, number> {

@@ -23,6 +23,7 @@ import { storedDTypes } from './model/stored-dtypes.js';
 import { weightRules } from './model/weight-rules.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
+import { pin, type PinnedInput } from './passes/pin.js';
 import { reassociate } from './passes/reassociate.js';
 import { sample } from './passes/sample.js';
 import { schedule } from './passes/schedule.js';
@@ -43,6 +44,8 @@ export interface CompileRequest extends SizeRequest {
   readonly precision?: 'f32' | 'bf16';
   /** Which exports become outputs. */
   readonly taps?: boolean | readonly string[];
+  /** Public names of taps whose ids come from the caller: see passes/pin.ts. */
+  readonly pins?: readonly string[];
   /** Dtype of a tensor of the checkpoint that will be loaded; undefined if there is none of that name. */
   readonly stored?: (name: string) => DType | undefined;
   /** Called with every representation as it is made. */
@@ -63,7 +66,11 @@ export interface Checked {
   readonly files: readonly SourceFile[];
 }
 /** `bundle` is absent if there were errors. */
-export interface Compiled extends Checked { readonly bundle?: Bundle }
+export interface Compiled extends Checked {
+  readonly bundle?: Bundle;
+  /** Inputs of the plan besides the usual ones, if `pins` were asked for. */
+  readonly pinned?: readonly PinnedInput[];
+}
 
 /** The front half: what `firn check` and `firn stats` need. */
 export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'model' | 'overrides' | 'precision' | 'taps' | 'stored'>): Checked {
@@ -84,7 +91,7 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
 }
 
 export function compile(request: CompileRequest): Compiled {
-  const checked = checkSpec(request);
+  const checked = checkSpec(request.pins === undefined ? request : { ...request, taps: withPins(request) });
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
   try {
@@ -95,8 +102,9 @@ export function compile(request: CompileRequest): Compiled {
 }
 
 /** The back half: graph to verified plan. */
-function lower(graph: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle } {
+function lower(elaborated: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle; pinned: readonly PinnedInput[] } {
   const seen = request.onPhase ?? (() => undefined);
+  const { module: graph, pinned } = pinTaps(elaborated, request);
   seen('graph', graph);
   const { mesh } = request;
   const module = passes(graph, info, mesh);
@@ -109,7 +117,21 @@ function lower(graph: Module, info: ModelInfo, request: CompileRequest): { modul
   const violations = verifyPlan(bundle);
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
-  return { module, bundle };
+  return { module, bundle, pinned };
+}
+
+/** Pinned taps must be there to be found; they are outputs only if they are asked for as such. */
+function withPins({ taps = false, pins = [] }: CompileRequest): CompileRequest['taps'] {
+  return taps === true ? true : [...(taps === false ? [] : taps), ...pins];
+}
+
+/** With `pins`: their inputs; outputs that were there only to find them go again. */
+function pinTaps(module: Module, { taps = false, pins }: CompileRequest): ReturnType<typeof pin> {
+  if (pins === undefined) return { module, pinned: [] };
+  const asked = (names: readonly string[]): boolean => (typeof taps === 'boolean' ? taps : names.some((n) => taps.some((t) => n === t || n.startsWith(`${t}.`))));
+  const { module: made, pinned } = pin(module, new Set(pins));
+  const dropped = new Set(made.taps.filter((t) => !asked(t.names)).map((t) => t.output));
+  return { pinned, module: { ...made, taps: made.taps.filter((t) => !dropped.has(t.output)), graph: { ...made.graph, outputs: made.graph.outputs.filter((o) => !dropped.has(o.name)) } } };
 }
 
 /** What the spec asks for and the target cannot do, as diagnostics; anything else is a bug and goes on up. */

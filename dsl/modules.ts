@@ -39,6 +39,8 @@ export interface Program {
   readonly scopes: ReadonlyMap<string, Scope>;
   /** The texts of `files`, and of files that could not be parsed: what `renderDiagnostic` needs. */
   readonly sources: readonly SourceFile[];
+  /** The module of the standard library that has a name, `std.rope`. */
+  readonly library: (name: string) => string | undefined;
   /** Syntax errors of every file that was read, then errors of names; in source order within a file. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -52,7 +54,7 @@ export function loadProgram(entry: SourceFile, loader: ModuleLoader): Program {
   const loading = new Loading(loader);
   loading.load(entry, []);
   const { files, scopes, sources, diagnostics } = loading;
-  return { entry: entry.path, files, scopes, sources: [...sources.values()], diagnostics };
+  return { entry: entry.path, files, scopes, sources: [...sources.values()], library: (name) => loading.library(name), diagnostics };
 }
 
 /** A loader of texts by path; those under `std/` are the standard library. */
@@ -184,6 +186,11 @@ class Loading {
     if (owners.length === 0) this.reportUnknown(use, name, this.standard().map((s) => this.parse(s)).filter((f) => f !== undefined));
     if (owners.length > 1) this.diagnostics.push(messages.ambiguousName(name.name, owners.map((s) => moduleOf(s.path)), name.span));
     return owners[0];
+  }
+
+  library(name: string): string | undefined {
+    const owner = this.standard().find((s) => parseOnce(s).file?.items.some((i) => i.name.name === name));
+    return owner === undefined ? undefined : moduleOf(owner.path);
   }
 
   private standard(): readonly SourceFile[] {

@@ -1,10 +1,15 @@
 /** The catalogue: names and values of a spec, E02xx. */
 import type { Diagnostic } from './diagnostics.js';
 import { axisText, derivation, quoted, type DimOrigin, type NamedAxis } from './derivation.js';
+import { instead, insteadOfOption } from './instead.js';
 import { didYouMean, error, replaceBy } from './messages.js';
 import type { Span } from './span.js';
 
-export function unknownName(name: string, suggestions: readonly string[], span: Span): Diagnostic {
+/** `module`: the module of the standard library that has the name. */
+export function unknownName(name: string, suggestions: readonly string[], module: string | undefined, span: Span): Diagnostic {
+  const other = instead(name);
+  if (module !== undefined) return error('E0201', `nothing here is called \`${name}\``, span, { notes: [{ text: `\`${name}\` is in the standard library: use ${module}.{${name}}` }] });
+  if (other !== undefined) return error('E0201', `nothing here is called \`${name}\``, span, { notes: [{ text: other }] });
   return error('E0201', `nothing here is called \`${name}\``, span, {
     notes: [...didYouMean(suggestions), { text: 'a layer sees its parameters, what its body binds, and its file; never the names of the model that uses it' }],
     fix: replaceBy(suggestions, span),
@@ -43,6 +48,12 @@ export function unknownArgument(owner: string, name: string, suggestions: readon
   return error('E0209', `\`${owner}\` has no parameter \`${name}\``, span, {
     notes: [...didYouMean(suggestions), { text: `its parameters: ${quoted(parameters)}` }], fix: replaceBy(suggestions, span),
   });
+}
+
+export function unknownAttendOption(name: string, suggestions: readonly string[], options: readonly string[], span: Span): Diagnostic {
+  const other = insteadOfOption(name);
+  return other === undefined ? unknownArgument('attend', name, suggestions, options, span)
+    : error('E0209', `\`attend\` has no parameter \`${name}\``, span, { notes: [{ text: other }] });
 }
 
 export function argumentTwice(owner: string, name: string, span: Span, first: Span): Diagnostic {

@@ -21,10 +21,11 @@ function track(path: string): void {
 export class AtomicFile {
   private constructor(readonly path: string, private readonly temporary: string, private readonly handle: FileHandle) {}
 
-  static async create(path: string): Promise<AtomicFile> {
+  /** `mode`: permissions, as for chmod; what the umask leaves of rw for all if not given. */
+  static async create(path: string, mode?: number): Promise<AtomicFile> {
     const temporary = `${path}.tmp.${process.pid}`;
     try {
-      const handle = await open(temporary, 'wx');
+      const handle = await open(temporary, 'wx', mode);
       track(temporary);
       return new AtomicFile(path, temporary, handle);
     } catch (error) {

@@ -14,9 +14,19 @@ export interface Sequence {
 }
 
 /** `rows`: for which of the tokens logits and the next token are wanted. */
-export interface Work { readonly sequence: Sequence; readonly tokens: readonly number[]; readonly rows: 'last' | 'all' | 'none' }
+export interface Work {
+  readonly sequence: Sequence;
+  readonly tokens: readonly number[];
+  readonly rows: 'last' | 'all' | 'none';
+  /** Further inputs of the plan, row-major with the tokens first. */
+  readonly inputs?: Readonly<Record<string, Int32Array>>;
+}
 
-export interface Sampling { readonly temperature: number; readonly seed: number }
+/**
+ * `temperature` 0: the likeliest token, whatever the rest says. `topK` 0: no limit; `topP` 1: no limit. Both apply to the
+ * logits over temperature, top-k first, the share of top-p being counted among what it left.
+ */
+export interface Sampling { readonly temperature: number; readonly seed: number; readonly topK: number; readonly topP: number }
 
 /** Where a work's tokens and wanted rows are in the packed axes. */
 export interface Place { readonly token: number; readonly tokens: number; readonly row: number; readonly rows: number }
@@ -30,7 +40,7 @@ export interface Batch {
 }
 
 /** Packs `works` (at most one per sequence, each with a token); the sequences must own blocks for their new tokens. */
-export function packBatch(works: readonly Work[], block: number, sampling: Sampling): Batch {
+export function packBatch(works: readonly Work[], block: number, sampling: Sampling, vocabulary: number): Batch {
   const ordered = works.map((work, index) => ({ work, index })).sort((a, b) => a.work.sequence.row - b.work.sequence.row);
   const rows: number[] = [];
   const columns = { tokens: [] as number[], position: [] as number[], sequence: [] as number[], slot: [] as number[] };
@@ -54,10 +64,26 @@ export function packBatch(works: readonly Work[], block: number, sampling: Sampl
     inputs: {
       tokens: Int32Array.from(columns.tokens), position: Int32Array.from(columns.position), sequence: Int32Array.from(columns.sequence),
       slot: Int32Array.from(columns.slot), blocks: blockTable(works, sequences, blocks), starts: startsOf(ordered.map((o) => o.work), sequences),
-      rows: Int32Array.from(rows), temperature: Float32Array.of(sampling.temperature), seed: Uint32Array.of(sampling.seed >>> 0),
+      rows: Int32Array.from(rows), ...samplingInputs(sampling, vocabulary), ...joinedInputs(ordered.map((o) => o.work)),
     },
     places,
   };
+}
+
+/** Every work has the same further inputs. */
+function joinedInputs(works: readonly Work[]): Record<string, HostArray> {
+  return Object.fromEntries(Object.keys(works[0].inputs ?? {}).map((name) => {
+    const parts = works.map((w) => w.inputs![name]);
+    const all = new Int32Array(parts.reduce((n, part) => n + part.length, 0));
+    parts.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+    return [name, all];
+  }));
+}
+
+/** The plan knows one switch for both limits: `top_k` 0. */
+function samplingInputs({ temperature, seed, topK, topP }: Sampling, vocabulary: number): Record<string, HostArray> {
+  const k = temperature === 0 ? 0 : topK > 0 ? Math.min(topK, vocabulary) : topP < 1 ? vocabulary : 0;
+  return { temperature: Float32Array.of(temperature), seed: Uint32Array.of(seed >>> 0), top_k: Int32Array.of(k), top_p: Float32Array.of(topP) };
 }
 
 function appendToken(columns: Record<'tokens' | 'position' | 'sequence' | 'slot', number[]>, sequence: Sequence, id: number, i: number, block: number): void {

@@ -14,9 +14,11 @@ export interface GenerateOptions extends Partial<Sampling> {
   readonly signal?: AbortSignal;
 }
 
+export type StopReason = 'stop' | 'length' | 'context' | 'aborted';
+
 export interface Generation {
   readonly tokens: readonly number[];
-  readonly reason: 'stop' | 'length' | 'context' | 'aborted';
+  readonly reason: StopReason;
   readonly promptTokens: number;
   readonly prefillSeconds: number;
   /** For `decodedTokens` tokens: the first one comes from the prompt's last run. */
@@ -26,7 +28,7 @@ export interface Generation {
 
 /** Continues `prompt` in a sequence of its own, which is closed afterwards. */
 export async function generate(session: Session, prompt: readonly number[], options: GenerateOptions): Promise<Generation> {
-  if (prompt.length === 0) throw new InputError('R06', 'the prompt has no token', 'give a prompt of at least one token');
+  requirePrompt(prompt);
   const sequence = session.open();
   try {
     const started = performance.now();
@@ -44,7 +46,11 @@ export async function generate(session: Session, prompt: readonly number[], opti
   }
 }
 
-const samplingOf = (options: GenerateOptions): Sampling => ({ temperature: options.temperature ?? 0, seed: options.seed ?? 0 });
+export function requirePrompt(prompt: readonly number[]): void {
+  if (prompt.length === 0) throw new InputError('R06', 'the prompt has no token', 'give a prompt of at least one token');
+}
+
+export const samplingOf = (options: Partial<Sampling>): Sampling => ({ temperature: options.temperature ?? 0, seed: options.seed ?? 0, topK: options.topK ?? 0, topP: options.topP ?? 1 });
 
 /** Runs the prompt in chunks; the token that follows it, or undefined if aborted. */
 async function prefill(session: Session, sequence: Sequence, prompt: readonly number[], options: GenerateOptions): Promise<number | undefined> {
@@ -61,7 +67,7 @@ async function prefill(session: Session, sequence: Sequence, prompt: readonly nu
 }
 
 /** Appends to `tokens` until something ends it. */
-async function decode(session: Session, sequence: Sequence, first: number, tokens: number[], options: GenerateOptions): Promise<Generation['reason']> {
+async function decode(session: Session, sequence: Sequence, first: number, tokens: number[], options: GenerateOptions): Promise<StopReason> {
   for (let id = first; ;) {
     if (options.stop?.includes(id)) return 'stop';
     if (tokens.length >= options.maxTokens) return 'length';

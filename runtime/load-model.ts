@@ -1,6 +1,6 @@
 /** A plan and its weights on a device, ready to run. */
 import type { Device, Executable } from '../backends/device.js';
-import type { Bundle, WeightSources } from '../compiler/ir/plan.js';
+import type { Bundle, Plan, WeightSources } from '../compiler/ir/plan.js';
 import type { BlockPolicy } from './block-pool.js';
 import type { Checkpoint } from './checkpoint.js';
 import { initWeights } from './init-weights.js';
@@ -20,6 +20,12 @@ export interface LoadedModel {
   close(): Promise<void>;
 }
 
+/** Writes every weight of `plan`. */
+export async function fillWeights(executable: Executable, plan: Plan, weights: LoadOptions['weights'], onProgress?: (p: LoadProgress) => void): Promise<void> {
+  if ('seed' in weights) await initWeights(executable, plan, weights.seed, onProgress);
+  else await loadWeights(executable, plan, weights.sources, weights.checkpoint, onProgress);
+}
+
 /** Allocates a bundle's buffers on `device` and fills its weights. */
 export async function load(bundle: Bundle, device: Device, options: LoadOptions): Promise<LoadedModel> {
   const { weights } = options;
@@ -27,8 +33,7 @@ export async function load(bundle: Bundle, device: Device, options: LoadOptions)
   if ('checkpoint' in weights) checkWeights(bundle.plan, weights.sources, weights.checkpoint);
   const executable = await device.load(bundle);
   try {
-    if ('seed' in weights) await initWeights(executable, bundle.plan, weights.seed, options.onProgress);
-    else await loadWeights(executable, bundle.plan, weights.sources, weights.checkpoint, options.onProgress);
+    await fillWeights(executable, bundle.plan, weights, options.onProgress);
   } catch (error) {
     await executable.close();
     throw error;

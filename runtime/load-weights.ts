@@ -24,7 +24,8 @@ export function checkWeights(plan: Plan, sources: WeightSources, checkpoint: Che
   for (const weight of plan.weights) {
     if (!mapped.has(weight.path)) throw new Error(`weights: the plan's '${weight.path}' has no source`);
   }
-  matchNames({ ...sources, weights: sources.weights.filter((s) => sizes.has(s.path)) }, checkpoint, (path) => sizes.get(path)!);
+  const [needed, others] = [true, false].map((wanted) => sources.weights.filter((s) => sizes.has(s.path) === wanted));
+  matchNames({ ...sources, weights: needed, ignore: [...sources.ignore, ...others.flatMap(possibleNames)] }, checkpoint, (path) => sizes.get(path)!);
 }
 
 /** Fills every weight of `plan`. Names and shapes are checked before the first byte is written. Throws CheckpointError. */
@@ -42,6 +43,12 @@ export async function loadWeights(executable: Executable, plan: Plan, sources: W
       onProgress?.({ path: weight.path, doneBytes, totalBytes });
     }
   }
+}
+
+/** Parameters of the spec that the plan does without (nothing of what it gives depends on them) may be stored all the same. */
+function possibleNames(source: WeightSource): string[] {
+  const name = source.tensor.replace(/\{[^{}]*\}/g, '*');
+  return [name, ...Object.values(int4Parts(name))];
 }
 
 async function packBlock(checkpoint: Checkpoint, weight: Weight, source: WeightSource, block: Block): Promise<Uint8Array> {

@@ -15,7 +15,7 @@ export interface WorkResult {
   readonly outputs: Readonly<Record<string, HostArray>>;
 }
 
-export const greedy: Sampling = { temperature: 0, seed: 0 };
+export const greedy: Sampling = { temperature: 0, seed: 0, topK: 0, topP: 1 };
 
 export class Session {
   private readonly pool: BlockPool;
@@ -63,7 +63,7 @@ export class Session {
       this.checkIds(tokens);
       this.reserve(sequence, sequence.length + tokens.length);
     }
-    const batch = packBatch(works, this.plan.block, sampling);
+    const batch = packBatch(works, this.plan.block, sampling, this.vocabulary);
     const entry = this.entryFor(batch.dims);
     const stated = Object.entries(batch.dims).filter(([name]) => entry.dims.some((d) => d.name === name));
     const dims = { ...this.limits, ...batch.dims };

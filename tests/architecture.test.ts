@@ -64,7 +64,7 @@ const layers: Record<string, (target: string, from: string) => boolean> = {
   compiler: (t) => /^(compiler|dsl)\//.test(t),
   backends: (t, from) => (/^(backends|compiler)\//.test(t) && t !== 'compiler/ir/graph.ts') || t.startsWith('node:') || t === 'webgpu' || (from.startsWith('backends/conformance/') && t === 'vitest'),
   web: (t) => /^(web|runtime)\//.test(t) || plan.has(t) || pageNeeds.has(t),
-  runtime: (t) => t.startsWith('runtime/') || plan.has(t) || packing.has(t) || t === 'backends/device.ts' || t.startsWith('node:'),
+  runtime: (t) => t.startsWith('runtime/') || plan.has(t) || packing.has(t) || t === 'backends/device.ts' || t.startsWith('node:') || t === '@huggingface/tokenizers',
 };
 
 describe('dependencies point one way', () => {

@@ -1,5 +1,6 @@
 /** What a person typed, as values. @throws PageError W04 naming the field. */
-import { encodeBytes } from '../runtime/byte-tokenizer.js';
+import { byteTokenizer } from '../runtime/tokenizer/byte-tokenizer.js';
+import { checkVocabulary } from '../runtime/tokenizer/tokenizer.js';
 import { PageError } from './failure.js';
 import { view } from './view.js';
 
@@ -11,6 +12,12 @@ export function readRequest(vocabulary: number): Request {
     asIds, prompt: asIds ? readIds(view.prompt.value) : encodeBytes(view.prompt.value, vocabulary),
     maxTokens: readWhole(view.maxTokens, 'at most ... tokens', 1), seed: readSeed(view.seed, 'seed'), temperature: readTemperature(),
   };
+}
+
+function encodeBytes(text: string, vocabulary: number): number[] {
+  const tokenizer = byteTokenizer();
+  checkVocabulary(tokenizer, vocabulary);
+  return tokenizer.encode(text, true);
 }
 
 /** A 32-bit seed. */

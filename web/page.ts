@@ -1,6 +1,6 @@
 /** The page: choose weights, watch them load, write a prompt, read the tokens as they come. */
 import type { Device } from '../backends/device.js';
-import { ByteDecoder } from '../runtime/byte-tokenizer.js';
+import { byteTokenizer } from '../runtime/tokenizer/byte-tokenizer.js';
 import { generate, type Generation } from '../runtime/generate.js';
 import type { LoadedModel } from '../runtime/load-model.js';
 import { type CompiledModel, fetchCompiledModel } from './compiled-model.js';
@@ -97,7 +97,7 @@ function continuePrompt(): Promise<void> {
   return act(view.stop, async (signal) => {
     const { session } = model!;
     const request = readRequest(session.vocabulary);
-    const decoder = new ByteDecoder();
+    const decoder = byteTokenizer().decoder();
     const write = (text: string): void => view.text.append(text);
     view.text.textContent = '';
     view.speed.textContent = 'reading the prompt';

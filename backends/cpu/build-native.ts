@@ -1,4 +1,4 @@
-/** Builds the native core as a Node addon, and as a test program without Node, with the system's compiler alone. */
+/** Builds the native core as a Node addon, as a test program and as part of standalone programs, with the system's compiler alone. */
 import { mkdir, mkdtemp, readFile, readdir, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -29,11 +29,16 @@ export async function buildTestProgram(): Promise<string> {
   return build('firn-test', '', [...core, 'test_main.cc'], ['-ldl', '-rdynamic']);
 }
 
+/** Path of the object file with everything of a standalone program but its kernels (`runtime/native/standalone.cc`). */
+export async function buildStandaloneCore(): Promise<string> {
+  return build('firn-standalone', '.o', [...core, 'program.cc', 'generator.cc', 'text.cc', 'words.cc', 'standalone.cc'], ['-r', '-nostdlib']);
+}
+
 async function build(name: string, suffix: string, sources: readonly string[], own: readonly string[]): Promise<string> {
   const root = await projectRoot();
   const directory = join(root, 'runtime', 'native');
   const texts = await Promise.all((await readdir(directory)).filter((f) => /\.(cc|h)$/.test(f)).sort().map((f) => readFile(join(directory, f))));
-  const key = digest(await compilerVersion(), process.arch, ...flags, ...own, ...texts).slice(0, 12);
+  const key = digest(await compilerVersion(), process.arch, ...flags, ...own, ...sources, ...texts).slice(0, 12);
   const path = join(root, 'build', `${name}-${key}${suffix}`);
   if (await exists(path)) return path;
   await mkdir(dirname(path), { recursive: true });

@@ -15,7 +15,7 @@ const run = promisify(execFile);
  * No -ffast-math: infinities and NaN keep their meaning. Sums are reordered only where the text says so (omp simd).
  * Partial redundancy elimination makes branches of chained conditional expressions, which then do not vectorise.
  */
-const flags = ['-std=c++20', '-O3', '-fPIC', '-shared', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-tree-pre', '-fopenmp-simd', '-fno-exceptions', '-fno-rtti', '-w'];
+const flags = ['-std=c++20', '-O3', '-fPIC', '-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math', '-fno-tree-pre', '-fopenmp-simd', '-fno-exceptions', '-fno-rtti', '-w'];
 
 /** Sources compiled at a time. */
 const jobs = 2;
@@ -65,15 +65,23 @@ export function digest(...parts: readonly (string | Uint8Array)[]): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-/** Compiles each source for `level`; returns the paths of the shared objects, in order. */
-export async function buildKernels(sources: readonly string[], level: Level): Promise<string[]> {
+const forms = {
+  /** Shared objects, which a running program loads. */
+  library: { suffix: '.so', flags: ['-shared'] },
+  /** Object files, which are linked into a program. */
+  object: { suffix: '.o', flags: ['-c'] },
+} as const;
+export type KernelForm = keyof typeof forms;
+
+/** Compiles each source for `level`; returns the paths of the compiled files, in order. */
+export async function buildKernels(sources: readonly string[], level: Level, form: KernelForm = 'library'): Promise<string[]> {
   const version = await compilerVersion();
   const include = join(await projectRoot(), 'runtime', 'native');
   const header = await readFile(join(include, 'kernel.h'));
   const directory = join(cacheDirectory(), 'kernels');
   await mkdir(directory, { recursive: true });
-  const own = [...flags, ...level.flags, `-DFIRN_LANES=${level.lanes}`];
-  const paths = sources.map((s) => join(directory, `${digest(version, own.join(' '), header, s)}.so`));
+  const own = [...flags, ...forms[form].flags, ...level.flags, `-DFIRN_LANES=${level.lanes}`];
+  const paths = sources.map((s) => join(directory, `${digest(version, own.join(' '), header, s)}${forms[form].suffix}`));
   const wanted = [...new Map(paths.map((p, i) => [p, sources[i]]))];
   const next = wanted[Symbol.iterator]();
   const worker = async (): Promise<void> => {
@@ -84,10 +92,10 @@ export async function buildKernels(sources: readonly string[], level: Level): Pr
 }
 
 async function buildOne(path: string, source: string, args: readonly string[]): Promise<void> {
-  const text = path.replace(/\.so$/, '.cpp');
+  const text = path.replace(/\.\w+$/, '.cpp');
   const temporary = `${path}.${randomBytes(4).toString('hex')}`;
   await writeFile(`${temporary}.cpp`, source);
   await rename(`${temporary}.cpp`, text);
-  await compileCpp([...args, text, '-o', temporary, '-lm'], text);
+  await compileCpp([...args, text, '-o', temporary, ...(args.includes('-c') ? [] : ['-lm'])], text);
   await rename(temporary, path);
 }

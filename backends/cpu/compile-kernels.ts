@@ -12,7 +12,14 @@ export interface CompiledKernel { readonly kernel: string; readonly library: str
 const kernelsPerSource = 6;
 
 /** In the plan's order. Throws DeviceError: D19 a kernel has no program, D31 and D32 of the compiler. */
-export async function compileKernels({ plan, programs }: Bundle, level: Level): Promise<CompiledKernel[]> {
+export async function compileKernels(bundle: Bundle, level: Level): Promise<CompiledKernel[]> {
+  const { sources, symbols } = emitKernels(bundle, level);
+  const libraries = await buildKernels(sources, level);
+  return bundle.plan.kernels.map((k, i) => ({ kernel: k.name, library: libraries[Math.floor(i / kernelsPerSource)], symbol: symbols[i] }));
+}
+
+/** The C++ of all kernels; symbols in the plan's order. Throws DeviceError D19. */
+export function emitKernels({ plan, programs }: Bundle, level: Level): { readonly sources: readonly string[]; readonly symbols: readonly string[] } {
   const byName = new Map(programs.map((p) => [p.name, p]));
   const emitted = plan.kernels.map((kernel) => {
     const program = byName.get(kernel.name);
@@ -20,6 +27,5 @@ export async function compileKernels({ plan, programs }: Bundle, level: Level): 
     return emitKernel(program, plan.dims, level);
   });
   const groups = Array.from({ length: Math.ceil(emitted.length / kernelsPerSource) }, (_, i) => emitted.slice(i * kernelsPerSource, (i + 1) * kernelsPerSource));
-  const libraries = await buildKernels(groups.map(emitSource), level);
-  return plan.kernels.map((k, i) => ({ kernel: k.name, library: libraries[Math.floor(i / kernelsPerSource)], symbol: emitted[i].symbol }));
+  return { sources: groups.map(emitSource), symbols: emitted.map((e) => e.symbol) };
 }

@@ -24,6 +24,11 @@ export const levels: readonly Level[] = [
   { name: 'v2', label: 'portable (SSE4.2)', flags: ['-march=x86-64-v2'], lanes: 4, registers: 16, needs: ['sse4_2', 'ssse3', 'popcnt', 'cx16'] },
 ];
 
+/** A level by name, whether this processor has it or not. */
+export function levelNamed(name: Level['name']): Level {
+  return levels.find((l) => l.name === name)!;
+}
+
 /** The widest level that this processor has, or `wanted`; throws D37 if it lacks that. */
 export async function chooseLevel(wanted?: Level['name']): Promise<Level> {
   const text = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');

@@ -25,7 +25,7 @@ function readOptions(e: AttendExpr): ReadonlyMap<OptionName, Expr> {
   const options = new Map<OptionName, Expr>();
   for (const o of e.options) {
     const name = o.name?.name as OptionName | undefined;
-    if (name === undefined || !optionNames.includes(name)) fail(messages.unknownArgument('attend', name ?? '', suggest(name ?? '', optionNames), optionNames, o.span));
+    if (name === undefined || !optionNames.includes(name)) fail(messages.unknownAttendOption(name ?? '', suggest(name ?? '', optionNames), optionNames, o.span));
     options.set(name, o.value);
   }
   for (const name of ['k', 'v', 'score'] as const) if (!options.has(name)) fail(messages.missingArguments('attend', [name], e.span));

@@ -2,12 +2,14 @@
 import * as messages from '../../dsl/check-messages.js';
 import { hasAxis } from '../ir/axes.js';
 import type { DType } from '../ir/dtype.js';
+import { roundTo } from '../kernels/half.js';
 import { graphAxis, type AxisValue } from './axis.js';
 import type { Builtin, BuiltinArguments } from './builtins.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { resolveAxes, resolveAxis } from './dims.js';
 import { elementwise, sizeOf, spread } from './elementwise.js';
 import { building, constant, fail, modelInput, place, tensor } from './frame.js';
+import { real } from './number.js';
 import { describe, type TensorValue, type Value } from './value.js';
 
 function tensorArgument(a: BuiltinArguments, name: string): TensorValue {
@@ -133,11 +135,15 @@ function stopGradient(a: BuiltinArguments): Value {
   return { ...tensor(a.frame, building(a.frame, a.span).stopGradient(a.frame.graph.use(x)), a.span, [x]), settled: x.settled };
 }
 
+/** `cast(x, to: bf16)`; of a number, which is rounded now, to what the dtype can hold. */
 function castTo(a: BuiltinArguments): Value {
-  const x = tensorArgument(a, 'x');
   const to = a.expr('to');
   const dtypes: readonly string[] = ['f32', 'bf16', 'f16', 'i32'];
   if (to.kind !== 'name' || !dtypes.includes(to.name)) fail(messages.wrongArgument('to', `one of ${dtypes.join(', ')}`, 'something else', to.span));
+  const given = a.value('x');
+  const number = given.kind === 'axis' ? sizeOf(given, a.span) : given;
+  if (number.kind === 'number') return real(roundTo(to.name as DType, number.value));
+  const x = tensorArgument(a, 'x');
   return { ...tensor(a.frame, building(a.frame, a.span).cast(a.frame.graph.use(x), to.name as DType), a.span, [x]), settled: true };
 }
 

@@ -11,6 +11,7 @@ import { resolveAxes } from './dims.js';
 import { elementwise, sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { fail, type Frame } from './frame.js';
+import { listBuiltins } from './list-builtins.js';
 import { ceil, integer } from './number.js';
 import { describe, type Value } from './value.js';
 
@@ -79,6 +80,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>(O
   dot: { parameters: ['a', 'b', 'over'], apply: (a) => contractOver(a.frame, a.located('a'), a.located('b'), resolveAxes(a.frame, a.expr('over')), a.span) },
   iota: { parameters: ['n'], apply: iota },
   ...axisBuiltins,
+  ...listBuiltins,
 }));
 
 export function applyBuiltin(frame: Frame, name: string, e: Call): Value {

@@ -57,7 +57,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   const diagnostics: Diagnostic[] = [];
   const model = selectModel(program, options.model, options.overrides ?? {}, diagnostics);
   if (model === undefined) return { diagnostics };
-  const { run, sections, taps } = prepare(model, options, diagnostics);
+  const { run, sections, taps } = prepare(program, model, options, diagnostics);
   const frame = modelFrame(run, program, model);
   execute(frame, model.body);
   const outputs = attempt(run, () => readOutputs(frame, model.model, sections, taps));
@@ -69,9 +69,9 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
   return { module: compactTables({ graph, params: run.params, states: run.states, taps: outputs.taps }), info: { ...info, quantize }, diagnostics };
 }
 
-function prepare(model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
+function prepare(program: Program, model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
-    diagnostics, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
+    diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
     exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;
@@ -104,7 +104,7 @@ function declareInputs(frame: Frame, model: Model): void {
   const inputs: readonly (readonly [string, readonly Axis[], DType])[] = [
     ['tokens', [axis('tokens')], 'i32'], ['position', [axis('tokens')], 'i32'], ['sequence', [axis('tokens')], 'i32'], ['slot', [axis('tokens')], 'i32'],
     ['blocks', [axis('sequences'), axis('blocks')], 'i32'], ['starts', [starts], 'i32'], ['rows', [axis('outputs')], 'i32'],
-    ['temperature', [one], 'f32'], ['seed', [one], 'u32'],
+    ['temperature', [one], 'f32'], ['seed', [one], 'u32'], ['top_k', [one], 'i32'], ['top_p', [one], 'f32'],
   ];
   for (const [name, axes, dtype] of inputs) {
     const value = frame.graph.builder.input(name, { dtype, axes });

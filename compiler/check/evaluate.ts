@@ -16,7 +16,7 @@ import { evaluateRoute } from './route.js';
 import { evaluateScan } from './scan.js';
 import { evaluateSelect } from './select.js';
 import { scoreMember } from './score.js';
-import { bool, describe, list, none, type Value } from './value.js';
+import { bool, describe, list, listItems, none, type Value } from './value.js';
 
 const operators: Readonly<Record<Exclude<BinaryOperator, '@' | '>' | '>='>, ScalarFunction>> = {
   '+': 'add', '-': 'subtract', '*': 'multiply', '/': 'divide', '//': 'floor_divide', '**': 'power', mod: 'mod',
@@ -56,7 +56,7 @@ function lookup(frame: Frame, e: Extract<Expr, { kind: 'name' }>): Value {
   if (found !== undefined) return found;
   if (builtins.has(e.name)) return { kind: 'builtin', name: e.name };
   if (frame.symbols === true) return { kind: 'symbol', name: e.name };
-  return fail(messages.unknownName(e.name, suggest(e.name, [...frame.scope.visible(), ...builtins.keys()]), e.span));
+  return fail(messages.unknownName(e.name, suggest(e.name, [...frame.scope.visible(), ...builtins.keys()]), frame.run.library(e.name), e.span));
 }
 
 function evaluateLabelled(frame: Frame, e: Extract<Expr, { kind: 'labelled' }>): Value {
@@ -111,9 +111,8 @@ function evaluateConditional(frame: Frame, e: Extract<Expr, { kind: 'conditional
 
 function evaluateMatch(frame: Frame, e: Extract<Expr, { kind: 'match' }>, label?: Label): Value {
   const subject = evaluate(frame, e.subject);
-  if (subject.kind === 'list') {
-    return list(subject.items.map((item) => evaluate(frame, chooseArm(frame, e, item), label)));
-  }
+  const items = listItems(subject);
+  if (items !== undefined) return list(items.map((item) => evaluate(frame, chooseArm(frame, e, item), label)));
   return evaluate(frame, chooseArm(frame, e, subject), label);
 }
 

@@ -35,6 +35,8 @@ export interface Elaboration {
   readonly exported: Set<string>;
   /** What was decided by path (storages, wanted exports), in order, so that other iterations can be compared. */
   readonly decisions: PathDecision[];
+  /** The module of the standard library that has a name. */
+  readonly library: (name: string) => string | undefined;
   /** Inputs of the model's graph, as tensors. */
   readonly inputs: Map<string, TensorValue>;
 }

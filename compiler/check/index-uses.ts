@@ -12,7 +12,7 @@ import { Scope } from './scope.js';
 import { boundNames } from './statements.js';
 import type { Value } from './value.js';
 
-const knownFunctions: ReadonlySet<string> = new Set(['floor', 'ceil', 'round', 'min', 'max', 'abs', 'sqrt', 'ln', 'exp']);
+const knownFunctions: ReadonlySet<string> = new Set(['floor', 'ceil', 'round', 'min', 'max', 'abs', 'sqrt', 'ln', 'exp', 'among']);
 const knownKinds: ReadonlySet<Value['kind']> = new Set(['number', 'axis', 'bool', 'symbol', 'string', 'none', 'vector', 'list']);
 
 interface Search { readonly index: string; readonly isKnown: (name: string) => boolean; readonly found: Expr[] }

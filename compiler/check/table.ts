@@ -5,7 +5,7 @@ import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { fail, type Frame } from './frame.js';
-import { describe, list, type Value } from './value.js';
+import { describe, list, listItems, type Value } from './value.js';
 
 /** Values that nothing declares are names (`full`); one value stands for all; a shorter list repeats with `cycle`. */
 export function declareTable(frame: Frame, s: TableStatement): void {
@@ -17,13 +17,8 @@ export function declareTable(frame: Frame, s: TableStatement): void {
   const inside: Frame = { ...frame, symbols: true };
   const cycle = s.value.kind === 'call' && s.value.callee.kind === 'name' && s.value.callee.name === 'cycle' && s.value.args.length === 1;
   const value = evaluate(inside, cycle && s.value.kind === 'call' ? s.value.args[0].value : s.value);
-  const items = elements(value);
+  const items = listItems(value);
   if (items === undefined) { frame.scope.set(name, list(new Array<Value>(extent).fill(value))); return; }
   if (!cycle && items.length !== extent) fail(messages.tableLength(name, extent, items.length, s.value.span));
   frame.scope.set(name, list(Array.from({ length: extent }, (_, i) => items[i % items.length])));
-}
-
-function elements(v: Value): readonly Value[] | undefined {
-  if (v.kind === 'list') return v.items;
-  return v.kind === 'vector' ? v.data.map((value) => ({ kind: 'number', value, ...(Number.isInteger(value) ? { exact: [value, 1] as const } : {}) })) : undefined;
 }

@@ -6,7 +6,7 @@ import type { Expr as ScalarExpr } from '../ir/expr.js';
 import type { Value as GraphValue } from '../ir/graph.js';
 import type { AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
-import type { NumberValue } from './number.js';
+import { integer, real, type NumberValue } from './number.js';
 import type { Scope } from './scope.js';
 
 export type Value =
@@ -86,6 +86,12 @@ export function list(items: readonly Value[]): Value {
   return numbers.length === items.length && items.length > 0
     ? { kind: 'vector', data: numbers.map((n) => n.value) }
     : { kind: 'list', items };
+}
+
+/** The elements of a list or a vector; undefined for anything else. */
+export function listItems(v: Value): readonly Value[] | undefined {
+  if (v.kind === 'list') return v.items;
+  return v.kind === 'vector' ? v.data.map((x) => (Number.isInteger(x) ? integer(x) : real(x))) : undefined;
 }
 
 /** For messages: what kind of thing a value is, with its article. */

@@ -104,6 +104,10 @@ export class GraphBuilder {
 
   cumulate(x: Value, axis: string, reverse = false): Value { return this.one({ op: 'cumulate', axis, reverse }, x); }
   top(x: Value, axis: string, k: number, into: string): Value { return this.one({ op: 'top', axis, k, into }, x); }
+  /** See the op: `k` is i32 on an axis of its own, `p` and `temperature` are f32 scalars. */
+  nucleus(x: Value, axis: string, limits: { readonly k: Value; readonly p: Value; readonly temperature: Value }): Value {
+    return this.one({ op: 'nucleus', axis }, x, limits.k, limits.p, limits.temperature);
+  }
   solveLower(a: Value, b: Value, rows: string, columns: string): Value { return this.one({ op: 'solve_lower', rows, columns }, a, b); }
   gather(x: Value, ids: Value, axis: string): Value { return this.one({ op: 'gather', axis }, x, ids); }
   scatter(x: Value, ids: Value, values: Value, axis: string, mode: 'set' | 'add'): Value { return this.one({ op: 'scatter', axis, mode }, x, ids, values); }

@@ -59,7 +59,7 @@ export function nodeCost(node: Node, operands: readonly TensorType[], dims: DimV
     case 'solve_lower': return { contraction: elements * sizeAmong(operands, node.rows, dims), other: 0 };
     case 'map': return { contraction: 0, other: elements };
     case 'fake_quantize': return { contraction: 0, other: 4 * elements };
-    case 'reduce': case 'cumulate': case 'top': return { contraction: 0, other: count(operands[0].axes, dims) };
+    case 'reduce': case 'cumulate': case 'top': case 'nucleus': return { contraction: 0, other: count(operands[0].axes, dims) };
     case 'scatter': return { contraction: 0, other: node.mode === 'add' ? count(operands[2].axes, dims) : 0 };
     case 'repeat': return plus(nothing, graphCost(node.body, dims), node.count);
     case 'scan': return plus(nothing, graphCost(node.body, dims), count(operands[operands.length - 3].axes, dims));

@@ -27,9 +27,9 @@ export interface Value { readonly id: ValueId; readonly type: TensorType }
  * - blocks [sequences, blocks]: block table; key j of sequence s is cache entry blocks[s, j / block] * block + j mod block.
  * - starts [sequences + 1]: tokens of sequence s are starts[s] .. starts[s + 1] - 1 of this launch.
  * - rows [outputs]: which tokens' logits are wanted.
- * - temperature [1] f32, seed [1] u32: sampling.
+ * - temperature [1] f32, seed [1] u32, top_k [1] i32, top_p [1] f32: sampling (see passes/sample.ts).
  */
-export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows', 'temperature', 'seed'] as const;
+export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows', 'temperature', 'seed', 'top_k', 'top_p'] as const;
 
 /** Dynamic dims. `slots` (cache entries) and `pool` (sequences with recurrent state) are fixed when a plan is loaded. */
 export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots', 'pool'] as const;
@@ -149,6 +149,13 @@ export type Operation =
   | { readonly op: 'cumulate'; readonly axis: string; readonly reverse: boolean }
   /** Ids (i32) of the k largest along `axis`, descending, lower id first among equals, on a new axis `into`. */
   | { readonly op: 'top'; readonly axis: string; readonly k: number; readonly into: string }
+  /**
+   * What top-k and nucleus (top-p) sampling keep. Operands: x, k (i32 [1]), p and temperature (f32 scalars). Elements of
+   * `axis` in descending order, the lower index first among equals: the first k of them, then the shortest prefix of
+   * those whose share of their softmax(x / temperature) reaches p. Result (i32): index of the last one kept, or -1 if
+   * k < 1 (p then counts for nothing).
+   */
+  | { readonly op: 'nucleus'; readonly axis: string }
   /** x with (I + tril(a, -1)) x = b; a over [rows, columns], b over [rows, ..]. */
   | { readonly op: 'solve_lower'; readonly rows: string; readonly columns: string }
 

@@ -170,6 +170,15 @@ function inferTop(op: Extract<Operation, { op: 'top' }>, [x]: readonly TensorTyp
   return [{ dtype: 'i32', axes: replaceAxis(x.axes, op.axis, [{ name: op.into, size: op.k }]) }];
 }
 
+function inferNucleus(op: Extract<Operation, { op: 'nucleus' }>, [x, k, p, temperature]: readonly TensorType[]): readonly TensorType[] {
+  requireAxis(x, op.axis, 'nucleus');
+  requireFloat(x, 'nucleus');
+  requireIds(k, 'nucleus');
+  if (k.axes.length !== 1 || fixedSize(k.axes[0], 'nucleus') !== 1) throw new Error(`nucleus: k must be one number on an axis of its own, found ${printType(k)}`);
+  for (const t of [p, temperature]) if (t.dtype !== 'f32' || t.axes.length > 0) throw new Error(`nucleus: p and temperature must be f32 scalars, found ${printType(t)}`);
+  return [{ dtype: 'i32', axes: withoutAxes(x.axes, [op.axis]) }];
+}
+
 function inferSolve(op: Extract<Operation, { op: 'solve_lower' }>, [a, b]: readonly TensorType[]): readonly TensorType[] {
   const rows = requireAxis(a, op.rows, 'solve_lower');
   const columns = requireAxis(a, op.columns, 'solve_lower');
@@ -228,6 +237,7 @@ export const opRules: { readonly [K in OpName]: { readonly operands: number | 'a
   contract: { operands: 'any', infer: inferContract },
   cumulate: { operands: 1, infer: (op, [x]) => { requireAxis(x, op.axis, 'cumulate'); return [{ dtype: widened(x.dtype), axes: x.axes }]; } },
   top: { operands: 1, infer: inferTop },
+  nucleus: { operands: 4, infer: inferNucleus },
   solve_lower: { operands: 2, infer: inferSolve },
   gather: { operands: 2, infer: inferGather },
   scatter: { operands: 3, infer: inferScatter },

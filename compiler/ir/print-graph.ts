@@ -118,6 +118,7 @@ function printAttributes(op: Operation): string {
     case 'contract': return `over=${list(op.over)}${op.select ? ` select=${op.select.axis}` : ''}`;
     case 'cumulate': return `${op.axis}${op.reverse ? ' reverse' : ''}`;
     case 'top': return `${op.axis} k=${op.k} -> ${op.into}`;
+    case 'nucleus': return op.axis;
     case 'solve_lower': return `${op.rows} ${op.columns}`;
     case 'gather': return op.axis;
     case 'scatter': return `${op.mode} ${op.axis}`;

@@ -72,10 +72,12 @@ export interface Window {
 /** One window per target (its axes, in order) on the stored tensor. Throws LayoutError if pattern and targets disagree. */
 export function applyLayout(layout: Layout, targets: readonly (readonly SizedAxis[])[]): Window[] {
   const sizes = new Map<string, number>();
+  const all = targets.flatMap((_, k) => leaves(layout.axes, k, targets.length));
   const orders = targets.map((axes, k) => {
     const names = leaves(layout.axes, k, targets.length);
-    const order = layout.order ?? names;
-    if (order.length !== names.length || [...order].sort().join() !== [...names].sort().join()) throw new LayoutError(`the names after '->' are not those before it`);
+    // What `->` lists is for all parameters; each has those of its own part.
+    const order = layout.order?.filter((name) => names.includes(name)) ?? names;
+    if (order.length !== names.length || layout.order?.some((name) => !all.includes(name))) throw new LayoutError(`the names after '->' are not those before it`);
     if (new Set(names).size !== names.length) throw new LayoutError('it uses a name twice');
     if (names.length !== axes.length) throw new LayoutError(`it gives ${names.length} ${names.length === 1 ? 'axis' : 'axes'} (${order.join(', ')}) to a parameter that has ${axes.length} (${axes.map((a) => a.name).join(', ')})`);
     axes.forEach((axis, i) => {

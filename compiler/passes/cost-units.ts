@@ -79,7 +79,7 @@ function operations(level: Level, node: Node): [Dim, Dim] {
     }
     case 'scan': return scanOperations(level, node);
     case 'map': return [0, result];
-    case 'reduce': case 'cumulate': case 'top': return [0, elements(level, node.operands[0])];
+    case 'reduce': case 'cumulate': case 'top': case 'nucleus': return [0, elements(level, node.operands[0])];
     default: return [0, 0];
   }
 }

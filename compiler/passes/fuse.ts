@@ -49,6 +49,7 @@ function mustBeStored(index: GraphIndex): Set<ValueId> {
   for (const node of index.graph.nodes) {
     const all = [...node.operands, ...node.results.map((r) => r.id)];
     if (node.op === 'repeat' || node.op === 'scan' || node.op === 'window' || collectives.has(node.op)) for (const v of all) stored.add(v);
+    if (node.op === 'nucleus') for (const v of [node.operands[1], node.results[0].id]) stored.add(v);
     if (node.op === 'top' || node.op === 'select_keys' || node.op === 'state_write' || node.op === 'scatter') stored.add(node.results[0].id);
     if (node.op === 'attend') for (const { picks } of attendOperands(node, node.operands).sources) if (picks !== undefined) stored.add(picks);
     if (node.op === 'contract' && node.select) stored.add(node.operands[2]);

@@ -69,9 +69,9 @@ class Executable : public Napi::ObjectWrap<Executable> {
       for (const char* part : {"kernel", "library", "symbol"}) texts.push_back(k.Get(part).As<Napi::String>());
     }
     std::vector<firn_kernel> kernels;
-    for (size_t i = 0; i < texts.size(); i += 3) kernels.push_back({texts[i].c_str(), texts[i + 1].c_str(), texts[i + 2].c_str()});
+    for (size_t i = 0; i < texts.size(); i += 3) kernels.push_back({texts[i].c_str(), texts[i + 1].c_str(), texts[i + 2].c_str(), nullptr});
     firn_error error{};
-    executable_ = firn_load(plan.data(), plan.size(), kernels.data(), kernels.size(), info[2].As<Napi::Number>().Int32Value(), &error);
+    executable_ = firn_load(plan.data(), plan.size(), kernels.data(), kernels.size(), nullptr, 0, info[2].As<Napi::Number>().Int32Value(), &error);
     if (!executable_) throw device_error(info.Env(), error);
   }
 

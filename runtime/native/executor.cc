@@ -22,16 +22,17 @@ struct Failure : std::runtime_error {
   std::string fix;
 };
 
-// Zeroed pages; 64-byte alignment follows from the page's.
+// Zeroed pages, or memory of the caller's; 64-byte alignment follows from the page's.
 class Memory {
  public:
+  explicit Memory(void* given) : data((uint8_t*)given), bytes_(0) {}
   explicit Memory(int64_t bytes) : bytes_(bytes > 0 ? (size_t)bytes : 1) {
     void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) throw Failure("D34", "cannot allocate " + std::to_string(bytes) + " bytes", "free memory, or compile for smaller dims");
     data = (uint8_t*)p;
   }
-  ~Memory() { if (data) munmap(data, bytes_); }
-  Memory(Memory&& other) noexcept : data(other.data), bytes_(other.bytes_) { other.data = nullptr; }
+  ~Memory() { if (bytes_) munmap(data, bytes_); }
+  Memory(Memory&& other) noexcept : data(other.data), bytes_(other.bytes_) { other.bytes_ = 0; }
   Memory(const Memory&) = delete;
 
   uint8_t* data = nullptr;
@@ -58,10 +59,11 @@ struct firn_executable {
   bool timing = false;
   std::vector<Time> times;
 
-  firn_executable(std::string_view json, const firn_kernel* found, size_t count, int thread_count) : plan(read_plan(json)), threads(thread_count) {
-    for (const Plan::Buffer& b : plan.buffers) memory.emplace_back(b.bytes);
+  firn_executable(std::string_view json, const firn_kernel* found, size_t count, const firn_memory* given, size_t given_count, int thread_count) : plan(read_plan(json)), threads(thread_count) {
+    for (const Plan::Buffer& b : plan.buffers) allocate(b, given, given_count);
     for (const Plan::Constant& c : plan.constants) memcpy(memory[(size_t)c.buffer].data + c.offset, c.data.data(), c.data.size());
-    reset_state();
+    // Fresh pages are zero, and need not be touched for states that start so.
+    for (const Plan::State& s : plan.states) if (!is_zero(s.element)) fill(s);
     for (const std::string& name : plan.kernels) kernels.push_back(resolve(name, found, count));
     times.resize(kernels.size());
   }
@@ -70,9 +72,20 @@ struct firn_executable {
     for (const auto& l : libraries) dlclose(l.second);
   }
 
+  void allocate(const Plan::Buffer& b, const firn_memory* given, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (b.id != given[i].buffer) continue;
+      if ((int64_t)given[i].bytes < b.bytes) throw Failure("D39", "buffer '" + b.id + "' has " + std::to_string(b.bytes) + " bytes, the memory given for it " + std::to_string(given[i].bytes), "give memory that was made for this plan");
+      memory.emplace_back(given[i].data);
+      return;
+    }
+    memory.emplace_back(b.bytes);
+  }
+
   Kernel resolve(const std::string& name, const firn_kernel* found, size_t count) {
     for (size_t i = 0; i < count; ++i) {
       if (name != found[i].kernel) continue;
+      if (found[i].function) return found[i].function;
       void*& library = libraries[found[i].library];
       if (!library) library = dlopen(found[i].library, RTLD_NOW | RTLD_LOCAL);
       if (!library) throw Failure("D35", dlerror(), "delete the kernel cache and load again");
@@ -82,13 +95,18 @@ struct firn_executable {
     throw Failure("D19", "there is no compiled kernel '" + name + "'", "load the kernels that were compiled with this plan");
   }
 
-  void reset_state() {
-    for (const Plan::State& s : plan.states) {
-      uint8_t* to = memory[(size_t)s.buffer].data + s.offset;
-      const size_t each = s.element.size();
-      for (int64_t i = 0; i + (int64_t)each <= s.bytes; i += (int64_t)each) memcpy(to + i, s.element.data(), each);
-    }
+  static bool is_zero(const std::vector<uint8_t>& element) {
+    for (const uint8_t byte : element) if (byte) return false;
+    return true;
   }
+
+  void fill(const Plan::State& s) {
+    uint8_t* to = memory[(size_t)s.buffer].data + s.offset;
+    const size_t each = s.element.size();
+    for (int64_t i = 0; i + (int64_t)each <= s.bytes; i += (int64_t)each) memcpy(to + i, s.element.data(), each);
+  }
+
+  void reset_state() { for (const Plan::State& s : plan.states) fill(s); }
 
   uint8_t* place(const Region& r, const int64_t* variables) { return memory[(size_t)r.buffer].data + r.offset(variables); }
 
@@ -196,8 +214,8 @@ auto protect(firn_error* error, Body body) -> decltype(body()) {
 
 extern "C" {
 
-firn_executable* firn_load(const char* plan, size_t length, const firn_kernel* kernels, size_t count, int threads, firn_error* error) {
-  return protect(error, [&] { return new firn_executable({plan, length}, kernels, count, threads); });
+firn_executable* firn_load(const char* plan, size_t length, const firn_kernel* kernels, size_t count, const firn_memory* given, size_t given_count, int threads, firn_error* error) {
+  return protect(error, [&] { return new firn_executable({plan, length}, kernels, count, given, given_count, threads); });
 }
 
 void firn_close(firn_executable* e) { delete e; }

@@ -15,16 +15,23 @@ typedef struct firn_executable firn_executable;
 /* `code` as in DeviceError (`D33`); `fix` is what the user can do. */
 typedef struct { char code[8]; char message[1024]; char fix[256]; } firn_error;
 
-/* Where a kernel of the plan is: a shared object and the symbol in it. */
-typedef struct { const char* kernel; const char* library; const char* symbol; } firn_kernel;
+/* Programs begin .. end - 1 of a kernel's grid. */
+typedef void (*firn_function)(const void* const* views, const int64_t* dims, int64_t begin, int64_t end);
+
+/* Where a kernel of the plan is: its function, or (if that is NULL) a shared object and the symbol in it. */
+typedef struct { const char* kernel; const char* library; const char* symbol; firn_function function; } firn_kernel;
+
+/* Memory of a buffer that the caller owns and keeps while the executable lives: weights mapped from a file, say. */
+typedef struct { const char* buffer; void* data; size_t bytes; } firn_memory;
 typedef struct { const char* name; int64_t value; } firn_dim;
 typedef struct { const char* name; void* data; size_t bytes; } firn_array;
 
 /* Nanoseconds and launches of one kernel since timing was switched on. */
 typedef struct { const char* kernel; uint64_t nanoseconds; uint64_t launches; } firn_time;
 
-/* `plan`: JSON text. Allocates the plan's buffers (zeroed), fills constants and state. `threads` includes the caller's. */
-firn_executable* firn_load(const char* plan, size_t length, const firn_kernel* kernels, size_t count, int threads, firn_error* error);
+/* `plan`: JSON text. Allocates the plan's buffers (zeroed) but for those in `given`, fills constants and state. `threads`
+ * includes the caller's. */
+firn_executable* firn_load(const char* plan, size_t length, const firn_kernel* kernels, size_t count, const firn_memory* given, size_t given_count, int threads, firn_error* error);
 void firn_close(firn_executable*);
 
 size_t firn_buffer_count(const firn_executable*);

@@ -74,10 +74,10 @@ int main(int argc, char** argv) {
   std::istringstream list(read_file(argv[2]));
   for (std::string w; list >> w;) words.push_back(w);
   std::vector<firn_kernel> kernels;
-  for (size_t i = 0; i + 2 < words.size(); i += 3) kernels.push_back({words[i].c_str(), words[i + 1].c_str(), words[i + 2].c_str()});
+  for (size_t i = 0; i + 2 < words.size(); i += 3) kernels.push_back({words[i].c_str(), words[i + 1].c_str(), words[i + 2].c_str(), nullptr});
 
   firn_error error{};
-  firn_executable* executable = firn_load(json.data(), json.size(), kernels.data(), kernels.size(), 2, &error);
+  firn_executable* executable = firn_load(json.data(), json.size(), kernels.data(), kernels.size(), nullptr, 0, 2, &error);
   if (!executable) die(error);
   const Arguments arguments = parse(argc, argv);
   std::vector<firn_dim> dims;

@@ -20,7 +20,7 @@ inline void pause() {
 }  // namespace
 
 Threads::Threads(int count) : count_(count < 1 ? 1 : count) {
-  for (int i = 1; i < count_; ++i) threads_.emplace_back([this, i] { work(i); });
+  for (int i = 1; i < count_; ++i) threads_.emplace_back([this] { work(); });
 }
 
 Threads::~Threads() {
@@ -38,26 +38,36 @@ void Threads::run(Kernel kernel, const void* const* views, const int64_t* dims, 
   dims_ = dims;
   total_ = total;
   chunk_ = total / (count_ * shares) > 1 ? total / (count_ * shares) : 1;
-  next_.store(count_ * chunk_, std::memory_order_relaxed);
-  busy_.store(count_ - 1, std::memory_order_relaxed);
+  chunks_ = (total + chunk_ - 1) / chunk_;
+  undone_.store((uint32_t)chunks_, std::memory_order_relaxed);
+  left_.store(chunks_, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_seq_cst);
   if (sleeping_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
-  take(0);
-  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
-    if (i < spins) pause();
-    else sched_yield();
-  }
+  take();
+  await_chunks();
 }
 
-// The first chunk is the thread's own, the others go to who comes first.
-void Threads::take(int thread) {
-  for (int64_t begin = thread * chunk_; begin < total_; begin = next_.fetch_add(chunk_, std::memory_order_relaxed)) {
+// A thread that was interrupted in its chunk may wait for a core: the one that this thread leaves by sleeping.
+void Threads::await_chunks() {
+  for (int i = 0; i < spins; ++i) {
+    if (undone_.load(std::memory_order_acquire) == 0) return;
+    pause();
+  }
+  waiting_.store(true, std::memory_order_seq_cst);
+  for (uint32_t undone; (undone = undone_.load(std::memory_order_seq_cst)) != 0;) undone_.wait(undone, std::memory_order_seq_cst);
+  waiting_.store(false, std::memory_order_relaxed);
+}
+
+void Threads::take() {
+  for (int64_t left; (left = left_.fetch_sub(1, std::memory_order_acquire)) > 0;) {
+    const int64_t begin = (chunks_ - left) * chunk_;
     const int64_t end = begin + chunk_ < total_ ? begin + chunk_ : total_;
     kernel_(views_, dims_, begin, end);
+    if (undone_.fetch_sub(1, std::memory_order_seq_cst) == 1 && waiting_.load(std::memory_order_seq_cst)) undone_.notify_all();
   }
 }
 
-void Threads::work(int thread) {
+void Threads::work() {
   uint32_t seen = 0;
   for (;;) {
     for (int i = 0; epoch_.load(std::memory_order_acquire) == seen; ++i) {
@@ -73,8 +83,7 @@ void Threads::work(int thread) {
     }
     seen = epoch_.load(std::memory_order_acquire);
     if (stop_.load()) return;
-    take(thread);
-    busy_.fetch_sub(1, std::memory_order_release);
+    take();
   }
 }
 

@@ -1,5 +1,5 @@
 // Worker threads that wait for the next launch by spinning for a while, since launches follow each other within
-// microseconds; without work they sleep.
+// microseconds; without work, and where there are more threads than free cores, they sleep.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -21,21 +21,23 @@ class Threads {
   void run(Kernel kernel, const void* const* views, const int64_t* dims, int64_t total);
 
  private:
-  void work(int thread);
-  void take(int thread);
+  void work();
+  void take();
+  void await_chunks();
 
   const int count_;
-  // The job; written before `epoch_` changes.
+  // The job. Written before `left_` says that it has chunks, and not again before all of them are done: a thread that
+  // comes late finds no chunk left, and nobody waits for it.
   Kernel kernel_ = nullptr;
   const void* const* views_ = nullptr;
   const int64_t* dims_ = nullptr;
-  int64_t total_ = 0, chunk_ = 1;
+  int64_t total_ = 0, chunk_ = 1, chunks_ = 0;
   // Counters that different threads write are on cache lines of their own.
   alignas(64) std::atomic<uint32_t> epoch_{0};
-  alignas(64) std::atomic<int64_t> next_{0};
-  alignas(64) std::atomic<int> busy_{0};
+  alignas(64) std::atomic<int64_t> left_{0};  // chunks that nobody has taken; below 0 where threads came too late
+  alignas(64) std::atomic<uint32_t> undone_{0};
   alignas(64) std::atomic<int> sleeping_{0};
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> waiting_{false}, stop_{false};
   std::vector<std::thread> threads_;
 };
 

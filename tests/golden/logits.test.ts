@@ -44,7 +44,7 @@ async function open(name: string, target: Runnable): Promise<Opened> {
 async function logitsOf({ model }: Opened, prompt: readonly number[], chunk?: number): Promise<Float32Array> {
   const { session } = model;
   const out = new Float32Array(prompt.length * session.vocabulary);
-  for await (const { start, outputs } of runPrompt(session, prompt, ['logits'], chunk)) out.set(outputs.logits, start * session.vocabulary);
+  for await (const { start, outputs } of runPrompt(session, prompt, ['logits'], { chunk })) out.set(outputs.logits, start * session.vocabulary);
   return out;
 }
 

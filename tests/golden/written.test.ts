@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { nodeLoader } from '../../dsl/std-node.js';
-import { Checkpoint, compile, load, storedIn } from '../../index.js';
+import { compile, load, openCheckpoint, storedIn } from '../../index.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { openDevice } from '../support/devices.js';
 import { hasFamily, openFamily, relativeError } from './families.js';
@@ -35,7 +35,7 @@ for (const [name, text] of Object.entries(specs)) {
   describe.skipIf(!hasFamily(name))(`${name}, written by hand`, { timeout: 300_000 }, () => {
     it.each(['reference', 'cpu'] as const)('logits on %s, whole and in chunks', async (target) => {
       const family = await openFamily(name);
-      const checkpoint = await Checkpoint.open(family.folder);
+      const checkpoint = await openCheckpoint(family.folder);
       const { bundle, sources, diagnostics } = compile({ entry: { path: `${name}.firn`, text }, load: nodeLoader, target, precision: 'f32', stored: storedIn(checkpoint), context: 128, maxTokens: 128, outputs: 128 });
       expect(diagnostics).toEqual([]);
       const device = await openDevice(target);

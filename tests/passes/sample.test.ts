@@ -16,11 +16,11 @@ function module(vocabulary: number): Module {
 }
 
 /** Rows of equal logits at positions from, from + 1, .. */
-function draw(m: Module, logits: number[], count: number, from: number, temperature: number, seed: number): number[] {
+function draw(m: Module, logits: number[], count: number, from: number, temperature: number, seed: number, [k, p]: readonly [number, number] = [0, 1]): number[] {
   const index = Array.from({ length: count }, (_, i) => i);
   const { outputs } = interpret(m, {
     params: () => [], dims: { tokens: count, outputs: count },
-    inputs: { position: index.map((i) => from + i), rows: index, x: index.flatMap(() => logits), temperature: [temperature], seed: [seed] },
+    inputs: { position: index.map((i) => from + i), rows: index, x: index.flatMap(() => logits), temperature: [temperature], seed: [seed], top_k: [k], top_p: [p] },
   });
   return Array.from(outputs.next.data);
 }
@@ -46,6 +46,20 @@ describe('sample', () => {
         expect(Math.abs(share - p)).toBeLessThan(4 * Math.sqrt((p * (1 - p)) / count));
       });
     }
+  });
+
+  it('draws among what top-k and top-p keep, the lower id first among equals', () => {
+    const drawn = (limits: readonly [number, number]): number[] => [...new Set(draw(m, logits, 400, 0, 1, 3, limits))].sort();
+    expect(drawn([0, 1])).toEqual([0, 1, 2, 3]);
+    expect(drawn([1, 1])).toEqual([2]);
+    expect(drawn([2, 1])).toEqual([1, 2]);
+    // Shares 0.534, 0.197, 0.197, 0.072.
+    expect(drawn([4, 0.5])).toEqual([2]);
+    expect(drawn([4, 0.6])).toEqual([1, 2]);
+    expect(drawn([4, 0.8])).toEqual([1, 2, 3]);
+    // Of the first two alone, their shares are 0.73 and 0.27.
+    expect(drawn([2, 0.7])).toEqual([2]);
+    expect(draw(m, logits, 3, 0, 0, 3, [4, 0.8])).toEqual([2, 2, 2]);
   });
 
   it('depends on seed and position, not on the launch', () => {

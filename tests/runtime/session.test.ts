@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { DimValues, Executable, HostArray } from '../../backends/device.js';
 import type { Scalar } from '../../compiler/ir/kernel.js';
 import type { Entry, Plan, Port } from '../../compiler/ir/plan.js';
-import { ByteDecoder, encodeBytes } from '../../runtime/byte-tokenizer.js';
 import { generate } from '../../runtime/generate.js';
 import { Session } from '../../runtime/session.js';
 
@@ -124,16 +123,5 @@ describe('what cannot be served is said', () => {
     ['R02', async (s: Session) => { for (let i = 0; i < 3; i++) await s.run([{ sequence: s.open(), tokens: prompt(120, i), rows: 'last' }], ['next']); }],
   ] as [string, (s: Session) => Promise<unknown>][])('%s', async (code, act) => {
     await expect(act(sessionFor(128))).rejects.toMatchObject({ code, fix: expect.any(String) });
-  });
-});
-
-describe('byte tokenizer', () => {
-  it('decodes characters when they are complete', () => {
-    const decoder = new ByteDecoder();
-    const ids = encodeBytes('né→🙂', 256);
-    expect(ids).toHaveLength(10);
-    expect(ids.map((id) => decoder.push(id)).filter((s) => s !== '')).toEqual(['n', 'é', '→', '🙂']);
-    expect(decoder.push(0xe2) + decoder.push(299)).toBe('\ufffd<299>');
-    expect(() => encodeBytes('a', 255)).toThrow('R07');
   });
 });

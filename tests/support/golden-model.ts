@@ -75,7 +75,7 @@ export function wholeSequences(prompts: readonly (readonly number[])[], block = 
   let end = 0;
   const inputs = {
     tokens: [...tokens], position: each((i) => i), sequence: each((_, s) => s), slot: each((i, s) => (s * perSequence) * block + i), blocks,
-    starts: [0, ...prompts.map((p) => (end += p.length))], rows: tokens.map((_, i) => i), temperature: [0], seed: [0],
+    starts: [0, ...prompts.map((p) => (end += p.length))], rows: tokens.map((_, i) => i), temperature: [0], seed: [0], top_k: [0], top_p: [1],
   };
   return { inputs, dims: { tokens: tokens.length, outputs: tokens.length, sequences: prompts.length, blocks: perSequence, slots: blocks.length * block, pool: prompts.length } };
 }

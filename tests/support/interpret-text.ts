@@ -29,7 +29,7 @@ export function launchInputs(tokens: readonly number[], start: number): { inputs
   return {
     inputs: {
       tokens, position, sequence: tokens.map(() => 0), slot: position, blocks: Array.from({ length: blocks }, (_, i) => i), starts: [0, n],
-      rows: tokens.map((_, i) => i), temperature: [0], seed: [0],
+      rows: tokens.map((_, i) => i), temperature: [0], seed: [0], top_k: [0], top_p: [1],
     },
     dims: { tokens: n, outputs: n, sequences: 1, blocks, slots: blocks * 16, pool: 1 },
   };

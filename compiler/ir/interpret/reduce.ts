@@ -1,4 +1,4 @@
-/** Ops along an axis: reduce, cumulate, top, solve_lower. Sums in f64, rounded once per stored element. */
+/** Ops along an axis: reduce, cumulate, top, nucleus, solve_lower. Sums in f64, rounded once per stored element. */
 import type { Operation } from '../graph.js';
 import { offsetsOf, sizeOf, strideOf, stridesOf, visit, type Data, type Extent, type Tensor } from './tensor.js';
 
@@ -55,6 +55,20 @@ export function top(op: Op<'top'>, x: Tensor, out: Tensor): void {
       taken[best] = 1;
       out.data[target + n * to] = best;
     }
+  });
+}
+
+/** Sorts; the walk over the largest stops where k or the share of the softmax is reached. */
+export function nucleus(op: Op<'nucleus'>, [x, k, p, temperature]: readonly Tensor[], out: Tensor): void {
+  const [size, step] = [sizeOf(x, op.axis), strideOf(x, op.axis)];
+  visitLines(x, op.axis, [out], ([from, target]) => {
+    const value = (i: number): number => x.data[from + i * step];
+    const order = Array.from({ length: size }, (_, i) => i).sort((a, b) => value(b) - value(a) || a - b).slice(0, Math.max(0, k.data[0]));
+    const weights = order.map((i) => Math.exp((value(i) - value(order[0])) / temperature.data[0]));
+    const wanted = p.data[0] * weights.reduce((a, w) => a + w, 0);
+    let sum = 0;
+    const reached = p.data[0] < 1 ? weights.findIndex((w) => (sum += w) >= wanted) : -1;
+    out.data[target] = k.data[0] < 1 ? -1 : order[reached < 0 ? order.length - 1 : reached];
   });
 }
 

@@ -6,7 +6,7 @@ import type { Collective, Ranks } from './collectives.js';
 import { contract } from './contract.js';
 import { broadcast, cast, concat, fakeQuantize, map, merge, pick, relabel, slice, stack, row, storeRow } from './elementwise.js';
 import { gather, scatter } from './indexing.js';
-import { cumulate, reduce, solveLower, top } from './reduce.js';
+import { cumulate, nucleus, reduce, solveLower, top } from './reduce.js';
 import { runsOf, stateWrite, window, type Run, type StateStore } from './state.js';
 import { align, allocate, copyRegion, extents, makeTensor, strideOf, stridesOf, type Extent, type Tensor } from './tensor.js';
 
@@ -100,6 +100,7 @@ export function runNode(node: PlainNode, operands: readonly Tensor[], env: Envir
     case 'contract': contract(node, operands, out); break;
     case 'cumulate': cumulate(node, x, out); break;
     case 'top': top(node, x, out); break;
+    case 'nucleus': nucleus(node, operands, out); break;
     case 'solve_lower': solveLower(node, x, y, out); break;
     case 'gather': gather(node, x, y, out); break;
     case 'scatter': scatter(node, x, y, z, out); break;

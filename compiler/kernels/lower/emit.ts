@@ -10,6 +10,7 @@ import { emitAttend } from './emit-attend.js';
 import { emitAxes } from './emit-axes.js';
 import { emitContract } from './emit-contract.js';
 import { emitCumulate, emitReduce, emitTop } from './emit-reduce.js';
+import { emitNucleus } from './emit-nucleus.js';
 import { emitSolve } from './emit-solve.js';
 import type { Lowering } from './lowering.js';
 import { indexOf, withIndex, type Region } from './region.js';
@@ -57,6 +58,7 @@ function compute(l: Lowering, node: Node, region: Region): Tile {
     case 'attend': return emitAttend(l, node, region, l.limits.keys);
     case 'reduce': return emitReduce(l, node, region);
     case 'top': return emitTop(l, node, region);
+    case 'nucleus': return emitNucleus(l, node, region);
     case 'cumulate': return emitCumulate(l, node, region);
     case 'rename': case 'slice': case 'pick': case 'split': case 'merge': case 'concat': case 'stack': case 'broadcast':
       return emitAxes(l, node, region);

@@ -44,7 +44,7 @@ function untouched(l: Lowering, root: ValueId, axis: string): boolean {
     switch (node.op) {
       case 'contract': return true;
       case 'rename': return visit(node.operands[0], node.to === name ? node.from : name, false);
-      case 'slice': case 'concat': case 'merge': case 'stack': case 'top': case 'gather': case 'cumulate':
+      case 'slice': case 'concat': case 'merge': case 'stack': case 'top': case 'nucleus': case 'gather': case 'cumulate':
         return !('into' in node && node.into === name) && !('axis' in node && node.axis === name) && node.operands.every((o) => visit(o, name, false));
       case 'split': return !node.into.some((a) => a.name === name) && visit(node.operands[0], name, false);
       case 'state_write': return visit(node.operands[2], name, false);

@@ -3,7 +3,7 @@ import { isFloat } from '../../ir/dtype.js';
 import type { Graph, Node, ParamDecl, ValueId } from '../../ir/graph.js';
 
 /** Results that never carry a gradient to operands. `fake_quantize` is used under `straight_through`. */
-const opaque: ReadonlySet<Node['op']> = new Set(['top', 'stop_gradient', 'fake_quantize', 'iota', 'const', 'rank', 'state']);
+const opaque: ReadonlySet<Node['op']> = new Set(['top', 'nucleus', 'stop_gradient', 'fake_quantize', 'iota', 'const', 'rank', 'state']);
 
 /** `inputs[i]`: whether input i of the graph is active. */
 export function activeValues(graph: Graph, params: readonly ParamDecl[], inputs: readonly boolean[]): ReadonlySet<ValueId> {

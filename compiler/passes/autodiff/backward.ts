@@ -80,6 +80,6 @@ function nodeBackward(node: Exclude<Node, { op: 'repeat' | 'scan' }>, operands: 
       break;
     case 'attend': case 'window': case 'state_write': throw new Error(`autodiff: ${node.op} reads state; expand-attend comes first`);
     case 'all_reduce': case 'all_gather': case 'reduce_scatter': throw new Error(`autodiff: ${node.op}: sharding comes after differentiation`);
-    case 'const': case 'iota': case 'state': case 'top': case 'select_keys': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
+    case 'const': case 'iota': case 'state': case 'top': case 'nucleus': case 'select_keys': case 'stop_gradient': case 'fake_quantize': case 'rank': break;
   }
 }

@@ -158,6 +158,7 @@ class LevelAxes {
       case 'stack': this.passBut(node, [node.into]); break;
       case 'broadcast': this.passBut(node, [node.axis.name]); break;
       case 'reduce': this.passBut(node, node.over); break;
+      case 'nucleus': this.passBut(node, [node.axis]); break;
       case 'top': this.passBut(node, [node.axis, node.into]); break;
       case 'solve_lower': this.passBut(node, [node.rows, node.columns]); break;
       case 'gather': this.bind(node.operands[0], [node.axis]); this.pass(node.operands[1], result.id); this.pass(node.operands[0], result.id, [node.axis]); break;

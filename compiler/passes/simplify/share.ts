@@ -3,7 +3,7 @@ import type { Node, Value } from '../../ir/graph.js';
 
 const shared: ReadonlySet<Node['op']> = new Set([
   'param', 'const', 'iota', 'map', 'cast', 'rename', 'split', 'merge', 'slice', 'pick', 'concat', 'stack', 'broadcast', 'reduce', 'contract',
-  'cumulate', 'top', 'solve_lower', 'gather', 'scatter', 'stop_gradient', 'straight_through', 'fake_quantize', 'rank',
+  'cumulate', 'top', 'nucleus', 'solve_lower', 'gather', 'scatter', 'stop_gradient', 'straight_through', 'fake_quantize', 'rank',
 ]);
 
 /** Equal keys mean equal results; undefined for nodes that must stay apart (state, collectives, bodies). */

@@ -37,6 +37,7 @@ describe('names and values', () => {
     ['E0230', 'y = embed.tabel[tokens]'],
     ['E0231', 'y = embed.table.weight'],
     ['E0232', 'y = n = inner(x)\n  z = n.a', 'layer inner(x: [.., d]) -> [.., d] { y = a = rms(x, eps: 1e-6)\n return y }'],
+    ['E0209', 'state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s, scale: 2)'],
     ['E0233', 'y = max(x)'],
     ['E0214', 'y = f = chosen(x, kind: full)', 'layer chosen(x: [.., d], kind: enum { full, half }) -> [.., d] { return if kind == ful then x else 2 * x }'],
     ['E0234', 'y = f = chosen(x, kind: wide, wide: 3)', 'layer chosen(x: [.., d], kind: enum { wide, tall }, wide: int) -> [.., d] { return if kind == wide then x else 2 * x }'],

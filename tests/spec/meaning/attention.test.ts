@@ -26,7 +26,7 @@ model M {
 }`, { taps: true });
 }
 
-interface Meaning { readonly score: (s: number, head: number, i: number, j: number) => number; readonly seen?: (i: number, j: number) => boolean; readonly sink?: boolean }
+interface Meaning { readonly score: (s: number, head: number, i: number, j: number) => number; readonly seen?: (i: number, j: number, head: number) => boolean; readonly sink?: boolean }
 
 /** The same by loops, and the largest score per head. */
 function byHand(module: Module, { score, seen = () => true, sink = false }: Meaning): { out: number[]; max: number[] } {
@@ -37,7 +37,7 @@ function byHand(module: Module, { score, seen = () => true, sink = false }: Mean
   const out: number[] = [];
   const max = new Array<number>(heads).fill(-Infinity);
   for (let i = 0; i < tokens.length; i++) for (let h = 0; h < heads; h++) {
-    const keys = tokens.map((_, j) => j).filter((j) => j <= i && seen(i, j));
+    const keys = tokens.map((_, j) => j).filter((j) => j <= i && seen(i, j, h));
     const scores = keys.map((j) => score(Array.from({ length: size }, (_, k) => at(i, h, k) * at(j, h, k)).reduce((a, b) => a + b, 0), h, i, j));
     scores.forEach((s) => { max[h] = Math.max(max[h], s); });
     const total = scores.reduce((a, s) => a + Math.exp(s), sink ? Math.exp(sinks[h]) : 0);
@@ -59,6 +59,9 @@ describe('attend', () => {
     ['ALiBi', 'score: s + 2 ** (-8 * (iota(heads) + 1) / heads) * (key.position - query.position)', { score: (s, h, i, j) => s + 2 ** (-8 * (h + 1) / heads) * (j - i) }],
     ['a sliding window', 'score: s, mask: causal and query.position - key.position < 3', { score: (s) => s, seen: (i, j) => i - j < 3 }, 'window 3'],
     ['chunks of positions', 'score: s, mask: causal and key.position // 4 == query.position // 4', { score: (s) => s, seen: (i, j) => Math.floor(i / 4) === Math.floor(j / 4) }],
+    ['blocks with a stride that begins elsewhere in every head', 'score: s, mask: causal and (query.position // 2 == key.position // 2 or (key.position // 2 + iota(heads)) mod 2 == 0)',
+      { score: (s) => s, seen: (i, j, h) => Math.floor(i / 2) === Math.floor(j / 2) || (Math.floor(j / 2) + h) % 2 === 0 }],
+    ['no sink', 'score: s, sink: none', { score: (s) => s }],
     ['sinks', 'score: s, sink: sink', { score: (s) => s, sink: true }],
   ])('%s means what it says', (_, options, meaning, state) => {
     const module = model(options, state);

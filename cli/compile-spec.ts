@@ -7,7 +7,7 @@ import { type CompileOptions, type PhaseName, phaseNames } from './compile.js';
 import { UsageError } from './failure.js';
 import { withPrintedPhases } from './print-phase.js';
 import { report } from './report.js';
-import { nodeLoader, readSpec } from './spec.js';
+import { nodeLoader, readSpec } from '../dsl/std-node.js';
 import { formatBytes, formatTable } from './terminal.js';
 
 export async function compileSpec(spec: string, options: CompileOptions): Promise<void> {

@@ -1,6 +1,7 @@
 /** Opens the device that a command runs on, and says why it is that one. */
 import { existsSync, readdirSync } from 'node:fs';
 import type { Device } from '../backends/device.js';
+import { openDevice } from '../index.js';
 import type { DeviceName } from './options.js';
 
 export interface Chosen { readonly device: Device; readonly why: string }
@@ -11,15 +12,6 @@ export async function chooseDevice(name: DeviceName | undefined): Promise<Chosen
   const absent = await missingGpu();
   if (absent === undefined) return { device: await openDevice('wgsl'), why: 'a hardware GPU, through WebGPU' };
   return { device: await openDevice('cpu'), why: `since ${absent}; --device names another` };
-}
-
-export async function openDevice(name: DeviceName): Promise<Device> {
-  switch (name) {
-    case 'cpu': return (await import('../backends/cpu/device.js')).cpuDevice();
-    case 'wgsl': return (await import('../backends/wgsl/node.js')).nodeWgslDevice();
-    case 'reference': return (await import('../backends/reference/device.js')).referenceDevice();
-    case 'null': return (await import('../backends/null/device.js')).nullDevice();
-  }
 }
 
 /** Why there is no hardware GPU; undefined if there is one. */

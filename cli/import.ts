@@ -1,25 +1,28 @@
 import type { Command } from 'commander';
 
-interface Options { output?: string }
+interface Options { output?: string; rules?: string[] }
 
 export function defineImport(program: Command): void {
   program.command('import')
     .description('write a spec for a published checkpoint, from its config.json')
     .argument('<hf_dir>', 'folder with config.json, as downloaded')
     .option('-o, --output <file>', 'where to write the spec (standard output if not given)')
+    .option('--rules <file...>', 'import rules of families of your own, tried before those of the standard library')
     .addHelpText('after', '\nExample:\n  firn import ./Mixtral-8x7B-v0.1 -o mixtral.firn')
     .action(async (folder: string, options: Options) => importFolder(folder, options));
 }
 
 async function importFolder(folder: string, options: Options): Promise<void> {
-  const [{ existsSync, readFileSync }, { join }, { importHf }, { report }, { writeFileAtomically }] = await Promise.all([
-    import('node:fs'), import('node:path'), import('../compiler/import/hf.js'), import('./report.js'), import('../runtime/atomic-file.js'),
+  const [{ existsSync, readFileSync }, { join }, { importHf }, { standardFamilies }, { report }, { writeFileAtomically }, { readSpec }] = await Promise.all([
+    import('node:fs'), import('node:path'), import('../compiler/import/hf.js'), import('../dsl/std-node.js'), import('./report.js'), import('../runtime/atomic-file.js'),
+    import('./spec.js'),
   ]);
   const source = (name: string): { path: string; text: string } => ({ path: join(folder, name), text: readFileSync(join(folder, name), 'utf8') });
   const config = source('config.json');
   const generation = existsSync(join(folder, 'generation_config.json')) ? source('generation_config.json') : undefined;
-  const { text, diagnostics } = importHf({ config, ...(generation === undefined ? {} : { generation }) });
-  report(diagnostics, generation === undefined ? [config] : [config, generation]);
+  const rules = [...(options.rules ?? []).map(readSpec), ...standardFamilies()];
+  const { text, diagnostics } = importHf({ config, ...(generation === undefined ? {} : { generation }), rules });
+  report(diagnostics, [config, ...(generation === undefined ? [] : [generation]), ...rules]);
   if (options.output === undefined) process.stdout.write(text!);
   else {
     await writeFileAtomically(options.output, text!);

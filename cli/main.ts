@@ -1,15 +1,21 @@
 /** The command line. Commands say here what they take; what they do is loaded when one is called, so that `--help` is quick. */
 import { Command, CommanderError } from 'commander';
+import { defineBindings } from './bindings.js';
 import { defineBuild } from './build.js';
 import { defineCheck } from './check.js';
 import { defineCompile } from './compile.js';
+import { defineDiff } from './diff.js';
+import { defineDoctor } from './doctor.js';
 import { defineExplain } from './explain.js';
+import { defineExplore } from './explore.js';
 import { reportFailure } from './failure.js';
 import { defineFormat } from './fmt.js';
 import { defineImport } from './import.js';
 import { defineLogits } from './logits.js';
 import { definePlan } from './plan.js';
+import { defineQuantize } from './quantize.js';
 import { defineRun } from './run.js';
+import { defineShrink } from './shrink.js';
 import { defineStats } from './stats.js';
 
 const program = new Command('firn')
@@ -17,7 +23,7 @@ const program = new Command('firn')
   .version('0.1.0')
   .showHelpAfterError('(firn COMMAND --help shows what it takes)')
   .showSuggestionAfterError();
-for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, definePlan, defineLogits, defineRun, defineBuild]) define(program);
+for (const define of [defineCheck, defineFormat, defineStats, defineImport, defineCompile, defineExplain, defineExplore, defineDiff, defineShrink, definePlan, defineDoctor, defineQuantize, defineLogits, defineRun, defineBuild, defineBindings]) define(program);
 
 for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) command.exitOverride();
 

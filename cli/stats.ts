@@ -8,14 +8,16 @@ export function defineStats(program: Command): void {
 }
 
 async function printStats(spec: string, options: { json?: boolean }): Promise<void> {
-  const [{ checkSpec }, { moduleStats }, { report }, { nodeLoader, readSpec }, { formatBytes, formatCount, formatTable }, { printStorage }] = await Promise.all([
+  const [{ checkSpec }, { moduleStats }, { report }, { nodeLoader, readSpec }, { formatBytes, formatCount, formatTable }, { printStorage }, { checkpointBytes }] = await Promise.all([
     import('../index.js'), import('../compiler/model/stats.js'), import('./report.js'), import('./spec.js'), import('./terminal.js'), import('../compiler/ir/print-graph.js'),
+    import('../compiler/model/checkpoint-bytes.js'),
   ]);
-  const { module, info, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: nodeLoader });
+  const { module, info, sources, diagnostics, files } = checkSpec({ entry: readSpec(spec), load: nodeLoader });
   report(diagnostics, [...files.values()]);
   const stats = moduleStats(module!);
+  const stored = sources === undefined ? undefined : checkpointBytes(module!, sources);
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ model: info!.name, ...stats })}\n`);
+    process.stdout.write(`${JSON.stringify({ model: info!.name, ...(stored === undefined ? {} : { checkpointBytes: stored }), ...stats })}\n`);
     return;
   }
   const rows = stats.groups.map((g) => [g.path, g.count > 1 ? `x ${g.count}` : '', `[${g.shape.map((a) => `${a.name} ${a.size}`).join(', ')}]`, printStorage(g.storage), formatCount(g.parameters)]);
@@ -23,6 +25,7 @@ async function printStats(spec: string, options: { json?: boolean }): Promise<vo
   process.stdout.write(`${formatTable([
     ['parameters', formatCount(stats.parameters), formatBytes(stats.weightBytes)],
     ['active per token', formatCount(stats.activeParameters), formatBytes(stats.activeBytes)],
+    ...(stored === undefined ? [] : [['checkpoint', `${formatCount(stored)} bytes`, formatBytes(stored)]]),
     ['cache per token', '', formatBytes(stats.cacheBytesPerToken)],
     [`cache at context ${formatCount(info!.context)}`, '', formatBytes(stats.cacheBytesPerToken * info!.context)],
     ...(stats.stateBytesPerSequence > 0 ? [['state per sequence', '', formatBytes(stats.stateBytesPerSequence)]] : []),

@@ -21,6 +21,7 @@ import type { WeightSources } from './ir/weight-sources.js';
 import { scheduleFor, type Target } from './kernels/targets.js';
 import { storedDTypes } from './model/stored-dtypes.js';
 import { weightRules } from './model/weight-rules.js';
+import { alignmentFor } from './model/block-alignment.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
 import { pin, type PinnedInput } from './passes/pin.js';
@@ -83,7 +84,7 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
     ...(request.stored ? { storage: storedDTypes(weightRules(loaded), request.stored) } : {}),
   });
   if (!module || !info) return { diagnostics: [...syntax, ...diagnostics], files };
-  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span) : undefined;
+  const mapped = info.weights ? resolveWeightSources(module, info.weights.rules, info.weights.span, info.absentHeads) : undefined;
   return {
     module, info, files, parameters: countParameters(module),
     ...(mapped ? { sources: mapped.sources } : {}), diagnostics: [...syntax, ...diagnostics, ...(mapped?.diagnostics ?? [])],
@@ -95,26 +96,23 @@ export function compile(request: CompileRequest): Compiled {
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
   try {
-    return { ...checked, ...lower(module, info, request) };
+    return { ...checked, ...lower(module, info, request, checked.sources) };
   } catch (error) {
     return { ...checked, diagnostics: [...checked.diagnostics, ...refusal(error, info, request)] };
   }
 }
 
 /** The back half: graph to verified plan. */
-function lower(elaborated: Module, info: ModelInfo, request: CompileRequest): { module: Module; bundle: Bundle; pinned: readonly PinnedInput[] } {
+function lower(elaborated: Module, info: ModelInfo, request: CompileRequest, sources: WeightSources | undefined): { module: Module; bundle: Bundle; pinned: readonly PinnedInput[] } {
   const seen = request.onPhase ?? (() => undefined);
   const { module: graph, pinned } = pinTaps(elaborated, request);
   seen('graph', graph);
-  const { mesh } = request;
-  const module = passes(graph, info, mesh);
+  const module = passes(graph, info, request.mesh);
   seen('passes', module);
-  const { panel, int4 } = scheduleFor(request.target, true);
-  const packings = choosePackings(module, panel, int4);
-  const entries = entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(request.target, few), packings, ...(mesh ? { mesh } : {}) }));
+  const entries = scheduleEntries(module, info, request, sources);
   seen('kernels', entries);
   const bundle = buildPlan(module, entries, planSizes.options(info, request, module.states));
-  const violations = verifyPlan(bundle);
+  const violations = verifyPlan(bundle, { digests: false });
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
   return { module, bundle, pinned };
@@ -132,6 +130,14 @@ function pinTaps(module: Module, { taps = false, pins }: CompileRequest): Return
   const { module: made, pinned } = pin(module, new Set(pins));
   const dropped = new Set(made.taps.filter((t) => !asked(t.names)).map((t) => t.output));
   return { pinned, module: { ...made, taps: made.taps.filter((t) => !dropped.has(t.output)), graph: { ...made.graph, outputs: made.graph.outputs.filter((o) => !dropped.has(o.name)) } } };
+}
+
+/** A module after its passes as launches of tile programs, entry by entry. `sources`: where its weights are stored, if the spec says so. */
+export function scheduleEntries(module: Module, info: ModelInfo, request: SizeRequest, sources?: WeightSources): EntryLaunches[] {
+  const { mesh, target } = request;
+  const { panel, int4 } = scheduleFor(target, true);
+  const packings = choosePackings(module, panel, int4, alignmentFor(sources));
+  return entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(target, few), packings, ...(mesh ? { mesh } : {}) }));
 }
 
 /** What the spec asks for and the target cannot do, as diagnostics; anything else is a bug and goes on up. */

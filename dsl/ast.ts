@@ -108,9 +108,9 @@ export interface TensorTypeExpr {
 }
 
 export type Statement =
-  | DimStatement | ConstStatement | TableStatement | DefStatement | ParamStatement | StateStatement
-  | AssignStatement | RepeatStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
-  | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement;
+  | DimStatement | ConstStatement | TableStatement | DefStatement | SharedStatement | ParamStatement | StateStatement
+  | AssignStatement | RepeatStatement | HeadStatement | IfStatement | AtStatement | ReturnStatement | ExportStatement | RequireStatement
+  | EmitStatement | WeightsSection | QuantizeStatement | PrecisionSection | TrainStatement | MeshSection | SettingStatement | ImportSection;
 
 /** `dim group = heads / kv_heads`, `dim j = like i` (a second, distinct axis of one extent; the value is a name). */
 export interface DimStatement extends NodeBase {
@@ -144,13 +144,26 @@ export interface DefStatement extends NodeBase {
   readonly value: Expr;
 }
 
-/** `param gate, up : [width, d] f32 init normal(0.02) frozen when bias` */
+/**
+ * `shared block = transformer(heads: 8)`: an instance that every call of `block` uses again; `shared blocks[24] = ..` are as
+ * many. Parameters belong to it, states to each use.
+ */
+export interface SharedStatement extends NodeBase {
+  readonly kind: 'shared';
+  readonly name: Identifier;
+  readonly count?: Expr;
+  readonly value: Expr;
+}
+
+/** `param gate, up : [width, d] f32 init normal(0.02) frozen own when bias` */
 export interface ParamStatement extends NodeBase {
   readonly kind: 'param';
   readonly names: readonly Identifier[];
   readonly type: TensorTypeExpr;
   readonly init?: Expr;
   readonly frozen: boolean;
+  /** Each use of a shared instance has its own. */
+  readonly own: boolean;
   readonly when?: Expr;
 }
 
@@ -192,6 +205,18 @@ export interface RepeatStatement extends NodeBase {
   readonly body: readonly Statement[];
 }
 
+/**
+ * `head mtp[1] as j { .. logits = .. }`: more logits, built only if they are asked for. What the body assigns, the next
+ * head sees and the model does not.
+ */
+export interface HeadStatement extends NodeBase {
+  readonly kind: 'head';
+  readonly label: Identifier;
+  readonly count: Expr;
+  readonly index: Identifier;
+  readonly body: readonly Statement[];
+}
+
 /** Chosen at compile time. */
 export interface IfStatement extends NodeBase {
   readonly kind: 'if';
@@ -224,13 +249,15 @@ export interface WeightsSection extends NodeBase {
 }
 export type WeightRule =
   /** `"model.layers.{i}.mlp.{p: gate|up}_proj.weight" -> layers[i].ffn.{p} : "layout" : int4(group: 32, zero: 8)` */
-  | NodeBase & {
+  | RuleBase & {
       readonly kind: 'map'; readonly sources: readonly StringLiteral[]; readonly target: Selector;
       readonly layout?: StringLiteral; readonly storage?: Expr;
     }
-  | NodeBase & { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[] }
+  | RuleBase & { readonly kind: 'ignore'; readonly patterns: readonly StringLiteral[] }
   /** `tap "hidden.{i}" <- layers[i].hidden`: the public name of an export. */
-  | NodeBase & { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector };
+  | RuleBase & { readonly kind: 'tap'; readonly name: StringLiteral; readonly target: Selector };
+/** `when c`: the rule is left out of an imported spec unless c. */
+interface RuleBase extends NodeBase { readonly when?: Expr }
 
 export interface StringLiteral { readonly value: string; readonly span: Span }
 
@@ -262,6 +289,22 @@ export interface MeshSection extends NodeBase { readonly kind: 'mesh'; readonly 
 export interface TrainStatement extends NodeBase { readonly kind: 'train'; readonly value: Expr }
 /** `context 131072`, `stop [163586]` */
 export interface SettingStatement extends NodeBase { readonly kind: 'setting'; readonly name: 'context' | 'stop'; readonly value: Expr }
+/**
+ * `import "deepseek_v3" within text_config { hidden : int = hidden_size  known seq_aux }`: makes the model a template whose
+ * names come from a published configuration of these architectures, nested in `within` where that exists.
+ */
+export interface ImportSection extends NodeBase {
+  readonly kind: 'import';
+  readonly architectures: readonly StringLiteral[];
+  readonly within?: Identifier;
+  readonly entries: readonly ImportEntry[];
+}
+export type ImportEntry =
+  /** `hidden : int = hidden_size or n_embd` */
+  | NodeBase & { readonly kind: 'binding'; readonly name: Identifier; readonly type?: Type; readonly value: Expr }
+  /** `known seq_aux, rope_scaling.type`: keys that change nothing; a name holds the whole path. */
+  | NodeBase & { readonly kind: 'known'; readonly keys: readonly Identifier[] }
+  | NodeBase & { readonly kind: 'require'; readonly condition: Expr; readonly message?: string };
 export interface NamedEntry extends NodeBase { readonly name: Identifier; readonly value: Expr }
 
 /**
@@ -318,7 +361,10 @@ export interface AttendExpr {
  */
 export interface AttendSource { readonly state: Expr; readonly names: readonly Identifier[]; readonly where?: Expr; readonly span: Span }
 
-/** `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). */
+/**
+ * `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: sum over the chosen experts of w * body(x). Unlike
+ * experts have arms: `{ e < 512 => experts[e] = expert(x)  _ => x }`.
+ */
 export interface RouteExpr {
   readonly kind: 'route';
   readonly input: Expr;
@@ -326,9 +372,11 @@ export interface RouteExpr {
   readonly weights: Expr;
   readonly axis: Identifier;
   readonly index: Identifier;
-  readonly body: Expr;
+  readonly arms: readonly RouteArm[];
   readonly span: Span;
 }
+/** Without a pattern: all ids that no arm before it took. */
+export interface RouteArm { readonly pattern?: Expr; readonly value: Expr; readonly span: Span }
 
 /**
  * `scan (q, k, v, g) carry s : [dk, dv] f32 = 0 { ... emit q @ s } chunk 16 as (i, j) { ... }`.

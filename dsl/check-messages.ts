@@ -3,6 +3,7 @@
  * parameters and states, E05xx forms, E06xx sections of a model.
  */
 export * from './axis-messages.js';
+export * from './depth-messages.js';
 export type { AxisSide, NamedAxis } from './derivation.js';
 export * from './instance-messages.js';
 export * from './section-messages.js';

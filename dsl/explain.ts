@@ -2,6 +2,7 @@
 import { MismatchedTokenException, NoViableAltException, NotAllInputParsedException, type IRecognitionException } from 'chevrotain';
 import type { Diagnostic } from './diagnostics.js';
 import * as messages from './messages.js';
+import { refusalOf } from './refusals.js';
 import type { Region } from './regions.js';
 import { spanAt, type SourceFile, type Span } from './span.js';
 import { suggest } from './suggest.js';
@@ -43,6 +44,8 @@ function unknownItem(word: string, span: Span): Diagnostic {
 }
 
 function unknownStatement(word: string, next: string, span: Span): Diagnostic {
+  const refusal = refusalOf(word);
+  if (refusal !== undefined) return messages.unknownStatement(word, [], 'a statement', refusal, span);
   return messages.unknownStatement(word, suggestWord(word, statementWords), 'a statement', messages.statementRule(word, next), span);
 }
 
@@ -68,6 +71,8 @@ function hintsFor(error: IRecognitionException, at: number, tokens: readonly Tok
   if (onLine.some((t) => t.tokenType === sign['//'])) out.push(hints.slashes);
   if (token.tokenType === sign['|'] && [tokens[at - 1], tokens[at + 1]].some((t) => t?.tokenType === sign['|'])) out.push(hints.doubled('|', 'or'));
   else if ([sign['|'], sign[',']].includes(token.tokenType) && rule === 'brackets') out.push(hints.mixedBrackets);
+  const refusal = refusalOf(token.image);
+  if (refusal !== undefined) out.push(refusal);
   if (token.image === 'associative' && onLine.some((t) => t.image === '}')) out.push(hints.associative);
   if (token.tokenType === sign['=']) out.push(continuedLine(at, tokens) ?? hints.equals);
   return out;

@@ -182,7 +182,9 @@ class Loading {
 
   /** `use std.{name}` takes the name from whichever module defines it. */
   private findInStandard(use: Use, name: Identifier): SourceFile | undefined {
-    const owners = this.standard().filter((s) => this.parse(s)?.items.some((i) => i.name.name === name.name));
+    // Only files that can define it are parsed: most specs use a few of them.
+    const definition = new RegExp(`\\b(model|layer|fn|const)\\s+${name.name}\\b`);
+    const owners = this.standard().filter((s) => definition.test(s.text) && this.parse(s)?.items.some((i) => i.name.name === name.name));
     if (owners.length === 0) this.reportUnknown(use, name, this.standard().map((s) => this.parse(s)).filter((f) => f !== undefined));
     if (owners.length > 1) this.diagnostics.push(messages.ambiguousName(name.name, owners.map((s) => moduleOf(s.path)), name.span));
     return owners[0];

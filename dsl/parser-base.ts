@@ -31,8 +31,9 @@ export abstract class ParserBase extends EmbeddedActionsParser {
   /** Tokens (by index) whose comments an inner node has taken. */
   private claimed = new Set<number>();
 
-  constructor() {
-    super(vocabulary, { recoveryEnabled: false, maxLookahead: 2, errorMessageProvider: describeExpected });
+  /** `validate`: look for ambiguities and left recursion of the grammar, which only a change of it can bring in. */
+  constructor(validate: boolean) {
+    super(vocabulary, { recoveryEnabled: false, maxLookahead: 2, errorMessageProvider: describeExpected, skipValidations: !validate });
   }
 
   start(source: SourceFile, tokens: readonly Token[]): void {

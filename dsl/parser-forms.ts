@@ -1,9 +1,9 @@
 /** The expression forms that bind names: `attend`, `route` and `scan`. */
 import type { IToken, ParserMethod } from 'chevrotain';
-import type { Argument, AttendExpr, AttendSource, Expr, Identifier, ScanExpr } from './ast.js';
+import type { Argument, AttendExpr, AttendSource, Expr, Identifier, RouteArm, ScanExpr } from './ast.js';
 import * as messages from './messages.js';
 import { ExpressionParser } from './parser-expressions.js';
-import { Identifier as Name, keyword, sign } from './tokens.js';
+import { Identifier as Name, keyword, Separator, sign, Underscore } from './tokens.js';
 
 type Rule<T> = ParserMethod<[], T>;
 
@@ -103,7 +103,7 @@ export abstract class FormParser extends ExpressionParser {
     return names;
   });
 
-  /** `route(x, ids, w) over experts as e { body }` */
+  /** `route(x, ids, w) over experts as e { body }`, `{ e < 512 => body  _ => x }` */
   protected readonly routeExpr: Rule<Expr> = this.RULE('routeExpr', (): Expr => {
     const first = this.CONSUME(keyword.route);
     this.CONSUME(sign['(']);
@@ -117,10 +117,42 @@ export abstract class FormParser extends ExpressionParser {
     const axis = this.identifier(this.CONSUME(Name));
     this.CONSUME(keyword.as);
     const index = this.identifier(this.CONSUME2(Name));
+    const arms: RouteArm[] = [];
     this.CONSUME(sign['{']);
-    const body = this.SUBRULE4(this.labelled);
+    this.AT_LEAST_ONE(() => {
+      arms.push(this.SUBRULE(this.routeArm));
+      this.OPTION(() => this.CONSUME(Separator));
+    });
     this.CONSUME(sign['}']);
-    return { kind: 'route', input, ids, weights, axis, index, body, span: this.spanFrom(first) };
+    return { kind: 'route', input, ids, weights, axis, index, arms, span: this.spanFrom(first) };
+  });
+
+  /** `body` alone, or behind the ids that it is for. */
+  private readonly routeArm: Rule<RouteArm> = this.RULE('routeArm', (): RouteArm => {
+    const first = this.LA(1);
+    return this.OR({
+      ERR_MSG: 'what an expert computes',
+      DEF: [
+        {
+          ALT: (): RouteArm => {
+            this.CONSUME(Underscore);
+            this.CONSUME(sign['=>']);
+            return { value: this.SUBRULE(this.labelled), span: this.spanFrom(first) };
+          },
+        },
+        {
+          ALT: (): RouteArm => {
+            const before = this.SUBRULE2(this.labelled);
+            let value: Expr | undefined;
+            this.OPTION(() => {
+              this.CONSUME2(sign['=>']);
+              value = this.SUBRULE3(this.labelled);
+            });
+            return { ...(value ? { pattern: before } : {}), value: value ?? before, span: this.spanFrom(first) };
+          },
+        },
+      ],
+    });
   });
 
   /** `scan (q, k) carry s : [dk, dv] f32 = 0 { ... } chunk 16 as (i, j) { ... }` */

@@ -1,18 +1,19 @@
 /** The sections of a model: checkpoint names, quantisation, precision, training, mesh and settings. */
 import type { IToken, ParserMethod } from 'chevrotain';
 import type { Expr, NamedEntry, Selector, SelectorSegment, SettingStatement, Statement, StringLiteral, WeightRule } from './ast.js';
-import { TypeParser } from './parser-types.js';
+import { ImportParser } from './parser-import.js';
 import { Broken, Identifier as Name, keyword, Separator, sign, StringLiteral as Text } from './tokens.js';
 
 type Rule<T> = ParserMethod<[], T>;
 
-export abstract class SectionParser extends TypeParser {
+export abstract class SectionParser extends ImportParser {
   protected readonly section: Rule<Statement> = this.RULE('section', (): Statement => this.OR([
     { ALT: () => this.SUBRULE(this.weights) },
     { ALT: () => this.SUBRULE(this.quantize) },
     { ALT: () => this.SUBRULE(this.entriesSection) },
     { ALT: () => this.SUBRULE(this.train) },
     { ALT: () => this.SUBRULE(this.setting) },
+    { ALT: () => this.SUBRULE(this.importSection) },
   ]));
 
   private readonly weights: Rule<Statement> = this.RULE('weights', (): Statement => {
@@ -56,8 +57,9 @@ export abstract class SectionParser extends TypeParser {
       this.CONSUME2(sign[':']);
       storage = this.SUBRULE(this.expression);
     });
+    const when = this.SUBRULE(this.ruleCondition);
     return this.ACTION(() => ({
-      kind: 'map', sources, target, ...(layout ? { layout } : {}), ...(storage ? { storage } : {}), span: this.spanFrom(first), ...this.trivia(first),
+      kind: 'map', sources, target, ...(layout ? { layout } : {}), ...(storage ? { storage } : {}), ...(when ? { when } : {}), span: this.spanFrom(first), ...this.trivia(first),
     }));
   });
 
@@ -70,7 +72,8 @@ export abstract class SectionParser extends TypeParser {
   private readonly ignoreRule: Rule<WeightRule> = this.RULE('ignoreRule', (): WeightRule => {
     const first = this.CONSUME(keyword.ignore);
     const patterns = this.SUBRULE(this.strings);
-    return this.ACTION(() => ({ kind: 'ignore', patterns, span: this.spanFrom(first), ...this.trivia(first) }));
+    const when = this.SUBRULE(this.ruleCondition);
+    return this.ACTION(() => ({ kind: 'ignore', patterns, ...(when ? { when } : {}), span: this.spanFrom(first), ...this.trivia(first) }));
   });
 
   private readonly tapRule: Rule<WeightRule> = this.RULE('tapRule', (): WeightRule => {
@@ -78,7 +81,17 @@ export abstract class SectionParser extends TypeParser {
     const name = this.string(this.CONSUME(Text));
     this.CONSUME(sign['<-']);
     const target = this.SUBRULE(this.selector);
-    return this.ACTION(() => ({ kind: 'tap', name, target, span: this.spanFrom(first), ...this.trivia(first) }));
+    const when = this.SUBRULE(this.ruleCondition);
+    return this.ACTION(() => ({ kind: 'tap', name, target, ...(when ? { when } : {}), span: this.spanFrom(first), ...this.trivia(first) }));
+  });
+
+  private readonly ruleCondition: Rule<Expr | undefined> = this.RULE('ruleCondition', (): Expr | undefined => {
+    let when: Expr | undefined;
+    this.OPTION(() => {
+      this.CONSUME(keyword.when);
+      when = this.SUBRULE(this.expression);
+    });
+    return when;
   });
 
   private readonly selector: Rule<Selector> = this.RULE('selector', (): Selector => {

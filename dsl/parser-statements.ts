@@ -35,9 +35,11 @@ export abstract class StatementParser extends SectionParser {
       { ALT: () => this.SUBRULE(this.constant) },
       { ALT: () => this.SUBRULE(this.table) },
       { ALT: () => this.SUBRULE(this.def) },
+      { ALT: () => this.SUBRULE(this.sharedStatement) },
       { ALT: () => this.SUBRULE(this.param) },
       { ALT: () => this.SUBRULE(this.state) },
       { ALT: () => this.SUBRULE(this.repeat) },
+      { ALT: () => this.SUBRULE(this.head) },
       { ALT: () => this.SUBRULE(this.ifStatement) },
       { ALT: () => this.SUBRULE(this.at) },
       { ALT: () => this.SUBRULE(this.returnStatement) },
@@ -154,11 +156,25 @@ export abstract class StatementParser extends SectionParser {
     return this.ACTION(() => ({ kind: 'def', name, value, span: this.spanFrom(first), ...this.trivia(first) }));
   });
 
-  /** The clauses behind the type come in any order; the printer writes `init`, `frozen`, `when`. */
+  private readonly sharedStatement: Rule<Statement> = this.RULE('sharedStatement', (): Statement => {
+    const first = this.CONSUME(keyword.shared);
+    const name = this.identifier(this.CONSUME(Name));
+    const count = this.OPTION(() => {
+      this.CONSUME(sign['[']);
+      const extent = this.SUBRULE(this.expression);
+      this.CONSUME(sign[']']);
+      return extent;
+    });
+    this.CONSUME(sign['=']);
+    const value = this.SUBRULE2(this.expression);
+    return this.ACTION(() => ({ kind: 'shared', name, ...(count ? { count } : {}), value, span: this.spanFrom(first), ...this.trivia(first) }));
+  });
+
+  /** The clauses behind the type come in any order; the printer writes `init`, `frozen`, `own`, `when`. */
   private readonly param: Rule<Statement> = this.RULE('param', (): Statement => {
     const first = this.CONSUME(keyword.param);
     const names: Identifier[] = [];
-    const clauses: { init?: Expr; frozen: boolean; when?: Expr } = { frozen: false };
+    const clauses: { init?: Expr; frozen: boolean; own: boolean; when?: Expr } = { frozen: false, own: false };
     this.AT_LEAST_ONE_SEP({ SEP: sign[','], DEF: () => names.push(this.identifier(this.CONSUME(Name))) });
     this.CONSUME(sign[':']);
     const type = this.SUBRULE(this.tensorType);
@@ -173,6 +189,12 @@ export abstract class StatementParser extends SectionParser {
         ALT: () => {
           this.once(this.CONSUME(keyword.frozen), clauses.frozen);
           clauses.frozen = true;
+        },
+      },
+      {
+        ALT: () => {
+          this.once(this.CONSUME(keyword.own), clauses.own);
+          clauses.own = true;
         },
       },
       {
@@ -254,6 +276,18 @@ export abstract class StatementParser extends SectionParser {
     return this.ACTION(() => ({
       kind: 'repeat', label, count, index, ...(carry ? { carry } : {}), body, span: this.spanFrom(first), ...this.trivia(first, opener),
     }));
+  });
+
+  private readonly head: Rule<Statement> = this.RULE('head', (): Statement => {
+    const first = this.CONSUME(keyword.head);
+    const label = this.identifier(this.CONSUME(Name));
+    this.CONSUME(sign['[']);
+    const count = this.SUBRULE(this.expression);
+    this.CONSUME(sign[']']);
+    this.CONSUME(keyword.as);
+    const index = this.identifier(this.CONSUME2(Name));
+    const { opener, body } = this.SUBRULE(this.block);
+    return this.ACTION(() => ({ kind: 'head', label, count, index, body, span: this.spanFrom(first), ...this.trivia(first, opener) }));
   });
 
   private readonly carry: Rule<NonNullable<RepeatStatement['carry']>> = this.RULE('carry', (): NonNullable<RepeatStatement['carry']> => {

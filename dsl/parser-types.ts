@@ -46,7 +46,7 @@ export abstract class TypeParser extends FormParser {
     return { kind: 'tensor-type', rest, axes, ...(dtype ? { dtype } : {}), optional, span: this.spanFrom(first) };
   });
 
-  private readonly type: Rule<Type> = this.RULE('type', (): Type => this.OR({
+  protected readonly type: Rule<Type> = this.RULE('type', (): Type => this.OR({
     ERR_MSG: 'a type',
     IGNORE_AMBIGUITIES: true,
     DEF: [

@@ -1,5 +1,5 @@
 /** Expressions to documents, with the fewest parentheses that keep the tree (and one kind more: see `needsClarity`). */
-import type { Argument, AttendExpr, AttendSource, BinaryOperator, Expr, Identifier, MatchArm } from './ast.js';
+import type { Argument, AttendExpr, AttendSource, BinaryOperator, Expr, Identifier, MatchArm, RouteArm } from './ast.js';
 import { binaryOperators, postfixPrecedence, precedenceOf, unaryPrecedence } from './operators.js';
 import { align, choice, comment, concat, fill, group, hardline, join, limitedGroup, line, nest, wideLine, type Doc } from './pretty.js';
 import { printBlock } from './print-statements.js';
@@ -53,7 +53,7 @@ export function printExpr(e: Expr, follower = 0): Doc {
     case 'route':
       return concat(
         'route(', align(fill([e.input, e.ids, e.weights].map(printLabelled))), `) over ${e.axis.name} as ${e.index.name} `,
-        group('{', nest(line, printLabelled(e.body)), line, '}'),
+        group('{', nest(line, join(e.arms.map((arm) => printRouteArm(arm, e.arms.length > 1)), wideLine)), line, '}'),
       );
     case 'scan':
       return printScan(e);
@@ -210,6 +210,11 @@ export function printLines(docs: readonly Doc[], { trailing, closing = [] }: Blo
   const lines = [...docs, ...closing.map(comment)];
   if (lines.length === 0 && trailing === undefined) return '{}';
   return concat(opening, nest(...lines.map((doc) => concat(hardline, doc))), hardline, '}');
+}
+
+function printRouteArm({ pattern, value }: RouteArm, several: boolean): Doc {
+  if (pattern === undefined) return concat(several ? '_ => ' : '', printLabelled(value));
+  return concat(printExpr(pattern), ' => ', printLabelled(value));
 }
 
 function printArms(arms: readonly MatchArm[]): Doc {

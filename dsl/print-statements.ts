@@ -1,8 +1,8 @@
 /** Statements and sections to documents. Neighbouring `param`s and bindings (`def`, `const`) line up at their `:` or `=`. */
-import type { IfStatement, Pattern, Selector, Statement, WeightRule } from './ast.js';
+import type { IfStatement, ImportEntry, ImportSection, Pattern, Selector, Statement, WeightRule } from './ast.js';
 import { align, concat, fill, type Doc } from './pretty.js';
 import { names, printBraces, printExpr, printLabelled, printLines, quote, withTrivia, type BlockTrivia } from './print-expressions.js';
-import { printParameters, printTensorType } from './print-types.js';
+import { printParameters, printTensorType, printType } from './print-types.js';
 
 /** `{ ... }` with one statement per line. */
 export function printBlock(body: readonly Statement[], around: BlockTrivia = {}): Doc {
@@ -12,7 +12,7 @@ export function printBlock(body: readonly Statement[], around: BlockTrivia = {})
 }
 
 function hasBlock(s: Statement): boolean {
-  return ['repeat', 'if', 'at', 'weights', 'precision', 'mesh'].includes(s.kind);
+  return ['repeat', 'head', 'if', 'at', 'weights', 'precision', 'mesh', 'import'].includes(s.kind);
 }
 
 /** What stands before the column at which neighbours line up, and which kinds are neighbours. */
@@ -51,16 +51,20 @@ function printStatement(s: Statement, width: number): Doc {
       return concat('const ', s.name.name, s.params.length > 0 ? printParameters(s.params) : '', s.type ? ' : ' : '', s.type ? printTensorType(s.type) : '', ' = ', printExpr(s.value));
     case 'def':
       return concat(head, ' = ', printExpr(s.value));
+    case 'shared':
+      return concat(`shared ${s.name.name}`, s.count ? concat('[', printExpr(s.count), ']') : '', ' = ', printExpr(s.value));
     case 'table':
       return concat('table ', s.name.name, '[', printExpr(s.extent), '] = ', printExpr(s.value));
     case 'param':
-      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
+      return concat(head, ' : ', printTensorType(s.type), s.init ? ' init ' : '', s.init ? printExpr(s.init) : '', s.frozen ? ' frozen' : '', s.own ? ' own' : '', s.when ? ' when ' : '', s.when ? printExpr(s.when) : '');
     case 'state':
       return printState(s);
     case 'assign':
       return concat(printPattern(s.target), ` ${s.operator} `, printLabelled(s.value));
     case 'repeat':
       return printRepeat(s);
+    case 'head':
+      return concat(`head ${s.label.name}[`, printExpr(s.count), `] as ${s.index.name} `, printBlock(s.body, s));
     case 'if':
       return printIf(s);
     case 'at':
@@ -78,7 +82,7 @@ function printStatement(s: Statement, width: number): Doc {
   }
 }
 
-function printSection(s: Statement & { kind: 'weights' | 'quantize' | 'precision' | 'mesh' | 'train' | 'setting' }): Doc {
+function printSection(s: Statement & { kind: 'weights' | 'quantize' | 'precision' | 'mesh' | 'train' | 'setting' | 'import' }): Doc {
   switch (s.kind) {
     case 'weights':
       return concat('weights ', printLines(s.rules.map((r) => withTrivia(r, printRule(r))), s));
@@ -94,6 +98,8 @@ function printSection(s: Statement & { kind: 'weights' | 'quantize' | 'precision
       return concat('train with ', printExpr(s.value));
     case 'setting':
       return concat(`${s.name} `, printExpr(s.value));
+    case 'import':
+      return printImport(s);
   }
 }
 
@@ -131,7 +137,30 @@ function printIf(s: IfStatement): Doc {
   return concat(head, printBlock(s.then, { trailing: s.trailing, closing: s.thenClosing }), ' else ', otherwise);
 }
 
+function printImport(s: ImportSection): Doc {
+  const within = s.within ? ` within ${s.within.name}` : '';
+  const widths = s.entries.flatMap((e) => (e.kind === 'binding' ? [e.name.name.length] : []));
+  const lines = s.entries.map((e) => withTrivia(e, printEntry(e, Math.max(0, ...widths))));
+  return concat('import ', align(fill(s.architectures.map((a) => quote(a.value)))), `${within} `, printLines(lines, s));
+}
+
+function printEntry(e: ImportEntry, width: number): Doc {
+  switch (e.kind) {
+    case 'binding':
+      return e.type ? concat(`${e.name.name.padEnd(width)} : `, printType(e.type), ' = ', printExpr(e.value)) : concat(`${e.name.name} = `, printExpr(e.value));
+    case 'known':
+      return concat('known ', align(fill(e.keys.map((k) => k.name))));
+    case 'require':
+      return concat('require ', printExpr(e.condition), e.message === undefined ? '' : `, ${quote(e.message)}`);
+  }
+}
+
 function printRule(r: WeightRule): Doc {
+  const when = r.when ? concat(' when ', printExpr(r.when)) : '';
+  return concat(printBareRule(r), when);
+}
+
+function printBareRule(r: WeightRule): Doc {
   switch (r.kind) {
     case 'map':
       return concat(

@@ -11,7 +11,7 @@ export interface Region {
 
 const openers = new Set<TokenType>([sign['('], sign['['], sign['{']]);
 const closers = new Set<TokenType>([sign[')'], sign[']'], sign['}']]);
-const withBlock = ['repeat', 'if', 'at', 'model', 'layer'];
+const withBlock = ['repeat', 'head', 'if', 'at', 'model', 'layer'];
 
 /**
  * The smallest statement (or match arm, rule, entry: what stands between separators and braces) that holds token `at`,

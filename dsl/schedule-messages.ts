@@ -36,3 +36,13 @@ export function nothingToDivide(group: string, count: number, what: string, span
 export function tooLargeToBind(what: string, bytes: number, limit: number, target: string, span: Span): Diagnostic {
   return error('E0833', `${what} takes ${bytes} bytes, and ${target} can bind ${limit} at once`, span, { notes: [{ text: 'a smaller dimension, a packed type or another target' }] });
 }
+
+export function blocksCut(path: string, along: string, block: number, span: Span): Diagnostic {
+  return error('E0834', `\`${path}\` is summed over ${along}, along which the borders of its blocks of ${block} lie at places that are no multiple of 4`, span, {
+    notes: [{ text: 'choose dims of which 4 is a divisor, or leave this parameter unquantized' }],
+  });
+}
+
+export function formatNotOnTarget(path: string, format: string, span: Span): Diagnostic {
+  return error('E0835', `\`${path}\` is ${format}, which kernels for matrix instructions do not unpack`, span, { notes: [{ text: 'int4 in groups of 16, 32 or 64 is; or compile for another target' }] });
+}

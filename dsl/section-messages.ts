@@ -45,7 +45,7 @@ export function wrongSetting(name: string, wanted: string, found: string, span: 
 }
 
 export function unknownFormat(span: Span): Diagnostic {
-  return error('E0611', 'parameters are quantized to int4(group: n, along: in)', span, { notes: [{ text: '`in` is the last axis of a parameter, over which `@` sums; `out` is its first' }] });
+  return error('E0611', 'parameters are quantized to int4(group: n, along: in), fp8(block: n) or mxfp4', span, { notes: [{ text: '`in` is the last axis of a parameter, over which `@` sums; `out` is its first' }] });
 }
 
 export function quantizeNothing(span: Span, known: readonly string[]): Diagnostic {
@@ -66,4 +66,14 @@ export function wrongUpdateRule(found: string, span: Span): Diagnostic {
 
 export function unknownTap(name: string, known: readonly string[], suggestions: readonly string[], span: Span): Diagnostic {
   return error('E0616', `no tap is called \`${name}\``, span, { notes: [...didYouMean(suggestions), { text: known.length === 0 ? 'the model has no taps' : `taps: ${quoted(known)}` }] });
+}
+
+export function unfilledTemplate(span: Span): Diagnostic {
+  return error('E0617', 'this model is a template: its names come from a published configuration', span, {
+    notes: [{ text: '`firn import HF_DIR --rules THIS_FILE` fills it in and writes a spec' }],
+  });
+}
+
+export function conditionalRule(span: Span): Diagnostic {
+  return error('E0618', 'only the rules of a template have a `when`', span, { notes: [{ text: 'a finished spec has the rule, or does not have it' }] });
 }

@@ -14,13 +14,23 @@ function standardFolder(): string {
 
 let standard: readonly SourceFile[] | undefined;
 
-function readStandard(): readonly SourceFile[] {
-  const folder = standardFolder();
+function readStandard(below: string): readonly SourceFile[] {
+  const folder = standardFolder() + below;
   const names = readdirSync(folder).filter((name) => name.endsWith('.firn')).sort();
-  return names.map((name) => ({ path: `std/${name}`, text: readFileSync(folder + name, 'utf8') }));
+  return names.map((name) => ({ path: `std/${below}${name}`, text: readFileSync(folder + name, 'utf8') }));
+}
+
+/** The import rules of the standard library, one file per family. */
+export function standardFamilies(): readonly SourceFile[] {
+  return readStandard('families/');
 }
 
 export const nodeLoader: ModuleLoader = {
-  standard: () => (standard ??= readStandard()),
+  standard: () => (standard ??= readStandard('')),
   read: (path) => (existsSync(path) ? { path, text: readFileSync(path, 'utf8') } : undefined),
 };
+
+/** A spec from the disk. @throws what reading the file throws. */
+export function readSpec(path: string): SourceFile {
+  return { path, text: readFileSync(path, 'utf8') };
+}

@@ -34,6 +34,7 @@ const contextualWords = [
   'use', 'model', 'layer', 'fn', 'const', 'dim', 'table', 'def', 'param', 'state', 'repeat', 'at', 'return', 'export', 'require',
   'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'with', 'as', 'carry', 'init', 'frozen', 'when',
   'append', 'every', 'window', 'last', 'first', 'fill', 'like', 'to', 'ignore', 'tap', 'attend', 'select', 'route', 'scan', 'where', 'chunk', 'over', 'enum',
+  'shared', 'own', 'head', 'import', 'within', 'known',
 ] as const;
 
 const symbols = [
@@ -74,16 +75,16 @@ export const lexed: readonly TokenType[] = [
 export const vocabulary: TokenType[] = [...lexed, Separator, Broken];
 
 /** Keywords that start a statement, by what follows them. */
-export const namingKeywords: readonly TokenType[] = (['dim', 'const', 'table', 'def', 'param', 'state', 'export'] as const).map((w) => contextual[w]);
+export const namingKeywords: readonly TokenType[] = (['dim', 'const', 'table', 'def', 'shared', 'param', 'state', 'export', 'head'] as const).map((w) => contextual[w]);
 export const itemKeywords: readonly TokenType[] = (['use', 'model', 'layer', 'fn'] as const).map((w) => contextual[w]);
 export const otherStatementKeywords: readonly TokenType[] = [
   reserved.if,
-  ...(['repeat', 'at', 'return', 'require', 'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop'] as const).map((w) => contextual[w]),
+  ...(['repeat', 'at', 'return', 'require', 'emit', 'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'import'] as const).map((w) => contextual[w]),
 ];
 
 export const statementWords: readonly string[] = [
-  'dim', 'const', 'table', 'def', 'param', 'state', 'repeat', 'if', 'at', 'return', 'export', 'require', 'emit',
-  'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop',
+  'dim', 'const', 'table', 'def', 'shared', 'param', 'state', 'repeat', 'head', 'if', 'at', 'return', 'export', 'require', 'emit',
+  'weights', 'quantize', 'precision', 'train', 'mesh', 'context', 'stop', 'import',
 ];
 export const itemWords: readonly string[] = ['use', 'model', 'layer', 'fn', 'const'];
 

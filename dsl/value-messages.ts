@@ -3,6 +3,7 @@ import type { Diagnostic } from './diagnostics.js';
 import { axisText, derivation, quoted, type DimOrigin, type NamedAxis } from './derivation.js';
 import { instead, insteadOfOption } from './instead.js';
 import { didYouMean, error, replaceBy } from './messages.js';
+import { refusalOf } from './refusals.js';
 import type { Span } from './span.js';
 
 /** `module`: the module of the standard library that has the name. */
@@ -16,8 +17,10 @@ export function unknownName(name: string, suggestions: readonly string[], module
   });
 }
 
+const noneYet = { text: 'a value carried from `none` must be assigned by an earlier iteration: `first = if i == 0 then x else first`' };
+
 export function wrongOperand(fn: string, found: string, span: Span): Diagnostic {
-  return error('E0202', `\`${fn}\` is not defined on ${found}`, span);
+  return error('E0202', `\`${fn}\` is not defined on ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function divisionByZero(span: Span): Diagnostic {
@@ -79,7 +82,7 @@ export function notInEnum(name: string, found: string, values: readonly string[]
 }
 
 export function notATensor(what: string, found: string, span: Span): Diagnostic {
-  return error('E0215', `${what} must be a tensor, this is ${found}`, span);
+  return error('E0215', `${what} must be a tensor, this is ${found}`, span, found === 'none' ? { notes: [noneYet] } : {});
 }
 
 export function vectorWithoutAxis(length: number, span: Span): Diagnostic {
@@ -119,7 +122,8 @@ export function tupleCount(names: number, found: string, span: Span): Diagnostic
 }
 
 export function nothingToAdd(name: string, span: Span): Diagnostic {
-  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span);
+  const refusal = refusalOf(name);
+  return error('E0226', `\`${name} += ..\` adds to \`${name}\`, which has no value yet`, span, refusal === undefined ? {} : { notes: [{ text: refusal }] });
 }
 
 export function indexedAssignment(name: string, span: Span): Diagnostic {

@@ -18,6 +18,8 @@ export interface Work {
   readonly sequence: Sequence;
   readonly tokens: readonly number[];
   readonly rows: 'last' | 'all' | 'none';
+  /** Ids behind `tokens` that are known already, such as the rest of a prompt; models that look ahead read them. */
+  readonly next?: readonly number[];
   /** Further inputs of the plan, row-major with the tokens first. */
   readonly inputs?: Readonly<Record<string, Int32Array>>;
 }
@@ -37,6 +39,8 @@ export interface Batch {
   readonly inputs: Readonly<Record<string, HostArray>>;
   /** In the order of the works given. */
   readonly places: readonly Place[];
+  /** The id that comes `by` places behind each token in its own sequence, -1 where it is not known. */
+  readonly ahead: (by: number) => Int32Array;
 }
 
 /** Packs `works` (at most one per sequence, each with a token); the sequences must own blocks for their new tokens. */
@@ -67,6 +71,7 @@ export function packBatch(works: readonly Work[], block: number, sampling: Sampl
       rows: Int32Array.from(rows), ...samplingInputs(sampling, vocabulary), ...joinedInputs(ordered.map((o) => o.work)),
     },
     places,
+    ahead: (by) => Int32Array.from(ordered.flatMap(({ work }) => work.tokens.map((_, i) => work.tokens[i + by] ?? work.next?.[i + by - work.tokens.length] ?? -1))),
   };
 }
 

@@ -6,8 +6,9 @@
  * F12 hole or overlap · F13 bytes not covered · F14 changed while read · F15 cannot be fetched · F16 size unknown
  * F20 index not readable · F21 shard missing · F22 path leaves the folder · F23 tensor not in its shard ·
  * F24 tensor not in the index · F25 total size differs · F26 no weights found
- * F30 cannot be written
- * F40 tensor missing · F41 tensor not expected · F42 shape differs · F43 stored dtype cannot serve · F44 int4 parts
+ * F30 cannot be written · F31 exists already
+ * F40 tensor missing · F41 tensor not expected · F42 shape differs · F43 stored dtype cannot serve · F44 parts of
+ * codes with scales · F45 not a number · F46 cannot be quantized as asked
  */
 export class CheckpointError extends Error {
   readonly code: string;

@@ -90,8 +90,8 @@ function describeTokenizer(tokenizer: ProgramDescription['tokenizer'], at: numbe
   if (tokenizer === 'bytes') return { tables: new Uint8Array(), json: { kind: 'bytes', why: '' } };
   if ('why' in tokenizer) return { tables: new Uint8Array(), json: { kind: '', why: tokenizer.why } };
   const { tables, description } = packPieces(tokenizer);
-  const { pattern, specials, prefix, suffix, whole } = tokenizer;
-  return { tables, json: { kind: 'pieces', why: '', tables: { offset: at, bytes: tables.length }, ...description, pattern, specials, prefix, suffix, whole } };
+  const { pattern, specials, prefix, suffix, whole, cuts = { text: 0, run: 0, space: [] } } = tokenizer;
+  return { tables, json: { kind: 'pieces', why: '', tables: { offset: at, bytes: tables.length }, ...description, pattern, specials, prefix, suffix, whole, cuts } };
 }
 
 /** The buffers of weights, written to a file instead of a device. */

@@ -17,7 +17,7 @@ export async function* runPrompt(
     for (let start = 0; start < prompt.length; start += step) {
       const tokens = prompt.slice(start, start + step);
       const part = (all: Int32Array): Int32Array => all.subarray((all.length / prompt.length) * start, (all.length / prompt.length) * (start + tokens.length));
-      const [result] = await session.run([{ sequence, tokens, rows: 'all', inputs: Object.fromEntries(Object.entries(inputs).map(([name, all]) => [name, part(all)])) }], outputs);
+      const [result] = await session.run([{ sequence, tokens, rows: 'all', next: prompt.slice(start + step), inputs: Object.fromEntries(Object.entries(inputs).map(([name, all]) => [name, part(all)])) }], outputs);
       yield { start, tokens: tokens.length, outputs: result.outputs };
     }
   } finally {

@@ -70,6 +70,7 @@ export class Session {
     const ports = outputs.map((name) => this.port(name, entry));
     const known = new Set(entry.inputs.map((p) => p.name));
     const inputs = Object.fromEntries(Object.entries(batch.inputs).filter(([name]) => known.has(name)));
+    for (const name of known) if (/^ahead\d+$/.test(name)) inputs[name] = batch.ahead(Number(name.slice(5)));
     const all = await this.executable.run(entry.name, Object.fromEntries(stated), inputs, outputs);
     for (const { sequence, tokens } of works) sequence.length += tokens.length;
     return batch.places.map((place) => ({ outputs: Object.fromEntries(ports.map((port) => [port.name, takePart(port, all[port.name], dims, place)])) }));

@@ -5,12 +5,13 @@ import { CheckpointError } from './checkpoint-error.js';
 import type { Checkpoint } from './checkpoint.js';
 import { storedBits } from './safetensors.js';
 import type { Block } from './weight-blocks.js';
+import { fittingLayout } from './fitting-layout.js';
 import { int4Parts, storedName } from './weight-names.js';
 
 interface Run { readonly size: number; readonly stride: number }
 
 /** First element and the extents of a block in the stored tensor, outermost first. */
-function windowOf(source: WeightSource, block: Block): { start: number; runs: Run[] } {
+export function windowOf(source: WeightSource, block: Block): { start: number; runs: Run[] } {
   const strides = new Map(source.axes.map((a) => [a.name, a.stride]));
   let start = source.offset;
   for (const [name, index] of block.fixed) start += index * (strides.get(name) ?? 0);
@@ -103,9 +104,10 @@ function nibbles(packed: Uint8Array, columns: number): Uint8Array {
 
 function checkShape(file: string, name: string, shape: readonly number[], source: WeightSource): void {
   if (shape.length === source.shape.length && shape.every((n, i) => n === source.shape[i])) return;
+  const layout = fittingLayout(source, shape);
   throw new CheckpointError({
     code: 'F42', file, tensor: name, cause: `is stored as [${shape.join(', ')}], but ${source.path} needs [${source.shape.join(', ')}] (rule "${source.rule}", ${source.where})`,
-    fix: 'give the spec the dims of this checkpoint, or the rule the layout that the tensor has',
+    fix: layout === undefined ? 'give the spec the dims of this checkpoint, or the rule the layout that the tensor has' : `the tensor fits the layout "${layout}": add it to the rule, after a colon`,
   });
 }
 

@@ -4,7 +4,7 @@
  * weight's or ignored by a rule.
  */
 import type { DType } from '../compiler/ir/dtype.js';
-import type { WeightSource, WeightSources } from '../compiler/ir/weight-sources.js';
+import { nameVariants, type WeightSource, type WeightSources } from '../compiler/ir/weight-sources.js';
 import { CheckpointError } from './checkpoint-error.js';
 import type { StoredDType, StoredTensor } from './safetensors.js';
 
@@ -24,6 +24,23 @@ export function int4Parts(name: string): { packed: string; scale: string; shape:
   return { packed: `${stem}.weight_packed`, scale: `${stem}.weight_scale`, shape: `${stem}.weight_shape` };
 }
 
+/** The multipliers beside a tensor of fp8 codes. */
+export function scaleName(name: string): string {
+  return `${name}_scale_inv`;
+}
+
+/** Names of the two stored parts of an mxfp4 tensor. */
+export function mxfp4Parts(name: string): { blocks: string; scales: string } {
+  return { blocks: `${name}_blocks`, scales: `${name}_scales` };
+}
+
+/** Every stored tensor of those that stand for `name`; none if it is missing. */
+function storedParts(name: string, checkpoint: StoredTensors): string[] {
+  const { tensors } = checkpoint;
+  if (tensors.has(name)) return tensors.has(scaleName(name)) ? [name, scaleName(name)] : [name];
+  return [Object.values(int4Parts(name)), Object.values(mxfp4Parts(name))].find(([first]) => tensors.has(first)) ?? [];
+}
+
 /** `tensor` of a source with an index for every axis that the name spells out. */
 export function storedName(source: WeightSource, index: ReadonlyMap<string, number>): string {
   return source.tensor.replace(/\{([^{}]*)\}/g, (_, axis: string) => String(index.get(axis)));
@@ -31,6 +48,21 @@ export function storedName(source: WeightSource, index: ReadonlyMap<string, numb
 
 export function namedAxes(source: WeightSource): string[] {
   return [...source.tensor.matchAll(/\{([^{}]*)\}/g)].map((m) => m[1]);
+}
+
+/** The sources with those of their names that the checkpoint has; where it has none, without what is optional. */
+export function settleNames(sources: WeightSources, checkpoint: StoredTensors): WeightSources {
+  const weights = sources.weights.map((source) => {
+    const variants = nameVariants(source.tensor);
+    if (variants.length === 1) return source;
+    const index = new Map(namedAxes(source).map((axis) => [axis, 0]));
+    const found = variants.find((tensor) => {
+      const name = storedName({ ...source, tensor }, index);
+      return storedParts(name, checkpoint).length > 0;
+    });
+    return { ...source, tensor: found ?? variants[variants.length - 1] };
+  });
+  return { ...sources, weights };
 }
 
 /** All stored names of a source; `sizes` of the weight's axes. */
@@ -50,10 +82,9 @@ export function matchNames(sources: WeightSources, checkpoint: StoredTensors, si
   const missing: { name: string; source: WeightSource }[] = [];
   for (const source of sources.weights) {
     for (const name of storedNames(source, sizesOf(source.path))) {
-      const parts = int4Parts(name);
-      if (checkpoint.tensors.has(name)) used.add(name);
-      else if (checkpoint.tensors.has(parts.packed)) Object.values(parts).forEach((part) => used.add(part));
-      else missing.push({ name, source });
+      const parts = storedParts(name, checkpoint);
+      for (const part of parts) used.add(part);
+      if (parts.length === 0) missing.push({ name, source });
     }
   }
   const ignored = sources.ignore.map(globPattern);

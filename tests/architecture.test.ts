@@ -54,7 +54,7 @@ function planClosure(): Set<string> {
 }
 const plan = planClosure();
 /** How elements lie in bytes is part of the plan's meaning: loading weights needs the same arithmetic as the kernels. */
-const packing = new Set(['packing', 'packing-address', 'half'].map((name) => `compiler/kernels/${name}.ts`));
+const packing = new Set(['packing', 'packing-address', 'scaled-packing', 'float-codes', 'half'].map((name) => `compiler/kernels/${name}.ts`));
 
 /** Besides the runtime, the page needs its device and the reader of plans. */
 const pageNeeds = new Set(['backends/device.ts', 'backends/wgsl/device.ts', 'compiler/plan/plan-json.ts', 'compiler/plan/json-reader.ts']);
@@ -63,7 +63,7 @@ const layers: Record<string, (target: string, from: string) => boolean> = {
   dsl: (t, from) => t.startsWith('dsl/') || t === 'chevrotain' || (from === 'dsl/std-node.ts' && t.startsWith('node:')),
   compiler: (t) => /^(compiler|dsl)\//.test(t),
   backends: (t, from) => (/^(backends|compiler)\//.test(t) && t !== 'compiler/ir/graph.ts') || t.startsWith('node:') || t === 'webgpu' || (from.startsWith('backends/conformance/') && t === 'vitest'),
-  web: (t) => /^(web|runtime)\//.test(t) || plan.has(t) || pageNeeds.has(t),
+  web: (t, from) => /^(web|runtime)\//.test(t) || plan.has(t) || pageNeeds.has(t) || (from === 'web/plots.ts' && (t === 'vega' || t === 'vega-lite')),
   runtime: (t) => t.startsWith('runtime/') || plan.has(t) || packing.has(t) || t === 'backends/device.ts' || t.startsWith('node:') || t === '@huggingface/tokenizers',
 };
 

@@ -60,13 +60,13 @@ export function rowBlocks(k: KernelContext, rows: Extent, most: number, call: (r
   });
 }
 
-/** Number of int4 groups in a stretch of the summed axis. */
+/** Number of groups in a stretch of the summed axis. */
 export function groupsText(along: Extent, group: number): string {
   return along.count === undefined ? String(along.size / group) : `(${along.count} + ${group - 1}) / ${group}`;
 }
 
 export function pointee(b: Operand): string {
-  return b.kind === 'int4' ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t';
+  return b.group > 0 ? 'uint8_t' : b.kind === 'f32' ? 'float' : 'uint16_t';
 }
 
 export interface Walk {

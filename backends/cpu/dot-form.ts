@@ -3,6 +3,7 @@
  * other operand (`scalar`) is broadcast. *inner*: lanes are the summed axis. *sum*: plain loops, for what is too small.
  */
 import type { Statement, TileAxis, TileId, View } from '../../compiler/ir/kernel.js';
+import { blockBytes, isCoded } from '../../compiler/kernels/packing-address.js';
 import { contiguousAxes } from './axis-structure.js';
 import { denseStrides, type KernelContext } from './kernel-context.js';
 import { definitionOf } from './program-index.js';
@@ -12,12 +13,12 @@ type Load = Extract<Statement, { op: 'load' }>;
 
 /** An operand that is read where it is stored. */
 export interface DirectView {
-  readonly kind: 'dense' | 'panel' | 'int4';
+  readonly kind: 'dense' | 'panel' | 'int4' | 'scaled';
   readonly load: Load;
   readonly view: View;
   /** Tile axis that is contiguous. */
   readonly unit: string | undefined;
-  /** Elements between neighbours per tile axis; for lanes of a panel, between panels. Bytes for int4, where `along` counts groups. */
+  /** Elements between neighbours per tile axis; for lanes of a panel, between panels. Bytes for codes with scales, where `along` counts groups. */
   readonly strides: ReadonlyMap<string, number>;
 }
 
@@ -50,7 +51,7 @@ export function directView(k: KernelContext, id: TileId): DirectView | undefined
   if (load.op !== 'load' || load.fill !== 0) return undefined;
   const view = k.view(load.view);
   const simple = load.at.every((i) => i.kind === 'point' || (i.kind === 'range' && k.bounds(i.start).lo >= 0));
-  if (!simple || (view.packing.kind !== 'int4' && !float.has(view.dtype))) return undefined;
+  if (!simple || (!isCoded(view.packing) && !float.has(view.dtype))) return undefined;
   if (view.packing.kind === 'dense') return denseView(load, view);
   return packedView(k, load, view);
 }
@@ -68,22 +69,23 @@ function denseView(load: Load, view: View): DirectView | undefined {
 
 function packedView(k: KernelContext, load: Load, view: View): DirectView | undefined {
   const { packing } = view;
-  if (packing.kind === 'dense' || packing.width !== 8) return undefined;
+  if (packing.kind === 'dense' || packing.kind === 'int4-mma' || packing.width !== 8) return undefined;
   const order = packing.order.map((name) => view.axes.findIndex((a) => a.name === name));
   const lanes = load.at[order[packing.order.indexOf(packing.lanes)]];
   if (lanes.kind !== 'range' || k.bounds(lanes.start).multiple % 8 !== 0 || lanes.size % 8 !== 0) return undefined;
   const along = load.at[order[order.length - 1]];
   // Long sums are walked in stretches, which must hold whole groups.
-  if (packing.kind === 'int4' && stretch % packing.group !== 0) return undefined;
-  if (packing.kind === 'int4' && (along.kind !== 'range' || k.bounds(along.start).multiple % packing.group !== 0 || along.size % packing.group !== 0)) return undefined;
+  const coded = isCoded(packing) ? packing : undefined;
+  if (coded && stretch % coded.group !== 0) return undefined;
+  if (coded && (along.kind !== 'range' || k.bounds(along.start).multiple % coded.group !== 0 || along.size % coded.group !== 0)) return undefined;
   const strides = new Map<string, number>();
-  let step = packing.kind === 'int4' ? packing.group * 4 + 16 : 8;
+  let step = coded ? blockBytes(coded) : 8;
   for (let i = order.length - 1; i >= 0; i--) {
     const index = load.at[order[i]];
     if (index.kind === 'range') strides.set(index.axis, step);
     const extent = view.axes[order[i]].extent;
     if (extent.kind !== 'int') { if (i > 0) return undefined; continue; }
-    const unit = packing.order[i] === packing.lanes ? 8 : packing.kind === 'int4' && i === order.length - 1 ? packing.group : 1;
+    const unit = packing.order[i] === packing.lanes ? 8 : coded && i === order.length - 1 ? coded.group : 1;
     step *= Math.ceil(extent.value / unit);
   }
   return { kind: packing.kind, load, view, unit: lanes.axis, strides };
@@ -131,7 +133,7 @@ function outerCandidate(k: KernelContext, s: DotStatement, ownA: readonly TileAx
     const axis = own.find((x) => x.name === unit);
     if (!axis) return [];
     const direct = directView(k, id);
-    if (direct?.kind === 'int4' && !alongIsSummed(direct, s)) return [];
+    if (direct && isCoded(direct.view.packing) && !alongIsSummed(direct, s)) return [];
     return axis.size >= fewest ? [{ id, lanes: axis.name, score: (direct && direct.kind !== 'dense' ? 1e6 : 0) + axis.size }] : [];
   });
   return found.sort((x, y) => y.score - x.score)[0];

@@ -18,7 +18,7 @@ export function emitInner(k: KernelContext, s: DotStatement, form: DotForm, out:
   const { rows, along, lanes: columns } = form;
   const a = makeOperand(k, form.scalar, [rows, along], along, { f32: true, padded: false, clipped: [rows, along], along });
   const b = makeOperand(k, form.vector, [columns, along], along, { f32: false, padded: false, clipped: [columns, along], along });
-  if (b.kind === 'int4') throw new Error('cpu emitter: int4 operands are not summed along lanes');
+  if (b.kind === 'int4' || b.kind === 'scaled') throw new Error('cpu emitter: codes with scales are not summed along lanes');
   const stride = (axis: string | undefined): number => (axis === undefined ? 0 : out.strides.get(axis)!);
   const o: Inner = {
     b,
@@ -51,7 +51,7 @@ function emitColumns(k: KernelContext, o: Inner): void {
 
 function emitBlock(k: KernelContext, o: Inner, columns: number, q: string, mostRows: number, b: string): void {
   rowBlocks(k, o.rows, mostRows, (rows, i) => {
-    const name = use(k, innerKernel(o.b.kind === 'int4' ? 'f32' : o.b.kind, rows, columns, k.decisions.level));
+    const name = use(k, innerKernel(o.b.kind === 'int4' || o.b.kind === 'scaled' ? 'f32' : o.b.kind, rows, columns, k.decisions.level));
     k.line(`${name}(a + ${i} * ${o.am}, ${o.am}, ${b}, ${o.bn}, ${o.along.count ?? o.along.size}, c + ${i} * ${o.cm} + ${q} * ${o.cn}, ${o.cm}, ${o.cn});`);
   });
 }

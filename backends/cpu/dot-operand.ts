@@ -1,4 +1,6 @@
 /** Operands of dots as C++ pointers with constant strides: read where they are stored, or packed into an array first. */
+import type { FloatCode } from '../../compiler/kernels/float-codes.js';
+import { blockBytes, isCoded } from '../../compiler/kernels/packing-address.js';
 import type { TileAxis, TileId } from '../../compiler/ir/kernel.js';
 import { addCoordinates, constantAt, printCoordinate, scaleCoordinate, variableAt, type Coordinate } from './coordinate.js';
 import { directView, stretch, type DirectView } from './dot-form.js';
@@ -8,16 +10,19 @@ import { stridesOf } from './layout.js';
 import type { Element } from './microkernels.js';
 import { only, slotOffset, type Coordinates } from './point.js';
 import { fill } from './statements.js';
+import { zeroTail } from './zero-tails.js';
 
 export interface Operand {
-  readonly kind: Element | 'int4';
+  readonly kind: Element | 'int4' | 'scaled';
   /** Pointer text to the element at `at` (lanes and the innermost summed axis at their starts). */
   pointer(at: Coordinates): string;
   /** Distance of neighbours along a tile axis; along lanes of a panel, of panels. */
   stride(axis: string): number;
   readonly isPanel: boolean;
-  /** Elements of an int4 group. */
+  /** Elements of a group that has a scale. */
   readonly group: number;
+  /** What `scaled` codes are. */
+  readonly code?: FloatCode;
   /** Number of places along `axis` that are inside the view, if not all are; the others contribute nothing. */
   count(axis: string): string | undefined;
   /** Conditions without which the operand is all zero. */
@@ -67,10 +72,17 @@ function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string |
 
 function slotOperand(slot: Slot, k: KernelContext, id: TileId): Operand {
   return {
-    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined,
+    kind: 'f32', isPanel: false, group: 0, live: [], count: (axis) => tailCount(k, id, axis),
     pointer: (at) => `${slot.name} + ${printCoordinate(slotOffset(k, id, at))}`,
     stride: (axis) => slot.strides.get(axis) ?? 0,
   };
+}
+
+function tailCount(k: KernelContext, id: TileId, axis: string): string | undefined {
+  const tail = zeroTail(k.decisions.index, id, axis);
+  if (!tail) return undefined;
+  const size = k.tile(id).shape.find((a) => a.name === axis)!.size;
+  return `clamp64(${k.text(tail.limit)} - (${k.text(tail.start)}), 0, ${size})`;
 }
 
 /** Computed into an array: at once, or in stretches if the summed axis is long. */
@@ -95,9 +107,10 @@ function viewOperand(k: KernelContext, direct: DirectView, id: TileId): Operand 
   const { packing } = direct.view;
   const positions = (at: Coordinates): Coordinate[] => place.axes.map((a) => (a.axis === undefined ? a.start : addCoordinates(a.start, at.get(a.axis) ?? constantAt(0))));
   return {
-    kind: direct.kind === 'int4' ? 'int4' : (direct.view.dtype as Element), isPanel: direct.kind !== 'dense', group: packing.kind === 'int4' ? packing.group : 0,
+    kind: direct.kind === 'int4' || direct.kind === 'scaled' ? direct.kind : (direct.view.dtype as Element), isPanel: direct.kind !== 'dense',
+    group: isCoded(packing) ? packing.group : 0, ...(packing.kind === 'scaled' ? { code: packing.code } : {}),
     live: place.axes.filter((a) => a.kind === 'point').flatMap(insideConditions),
-    pointer: (at) => `${viewText(direct.view.name)} + ${direct.kind === 'int4' ? blockText(direct, positions(at)) : printCoordinate(offsetAt(k, direct.view, positions(at)))}`,
+    pointer: (at) => `${viewText(direct.view.name)} + ${isCoded(packing) ? blockText(direct, positions(at)) : printCoordinate(offsetAt(k, direct.view, positions(at)))}`,
     stride: (axis) => direct.strides.get(axis) ?? 0,
     count: (axis) => {
       const a = place.axes.find((x) => x.axis === axis);
@@ -110,9 +123,9 @@ function viewOperand(k: KernelContext, direct: DirectView, id: TileId): Operand 
 /** Byte offset of the block that holds `positions`. */
 function blockText(direct: DirectView, positions: readonly Coordinate[]): string {
   const { packing } = direct.view;
-  if (packing.kind !== 'int4') throw new Error('cpu emitter: not an int4 view');
+  if (!isCoded(packing)) throw new Error('cpu emitter: not a view of codes with scales');
   const { width, group } = packing;
-  const bytes = width * (group / 2 + 2);
+  const bytes = blockBytes(packing);
   let block = constantAt(0);
   packing.order.forEach((name, i) => {
     const axis = direct.view.axes.findIndex((a) => a.name === name);

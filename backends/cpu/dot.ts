@@ -6,7 +6,7 @@ import type { DotForm, DotStatement } from './dot-form.js';
 import { makeOperand, type Operand } from './dot-operand.js';
 import { literal } from './expression.js';
 import type { KernelContext, Slot } from './kernel-context.js';
-import { int4Kernel, int4Unpacker, outerKernel, widener } from './microkernels.js';
+import { int4Kernel, int4Unpacker, outerKernel, scaledKernel, scaledUnpacker, widener } from './microkernels.js';
 import { emitNest } from './nest.js';
 import { only } from './point.js';
 import { copy, declare, elementOf, fill } from './statements.js';
@@ -59,8 +59,8 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
   const { rows, along } = form;
   const lanes = form.lanes!;
   const b = makeOperand(k, form.vector, [along, lanes], lanes, { f32: false, padded: true, clipped: [lanes, along], along });
-  // Whole groups of int4 are summed: beyond the end of the axis there must be zeros.
-  const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: b.kind === 'int4' ? [rows] : [rows, along], along });
+  // Whole groups of codes are summed: beyond the end of the axis there must be zeros.
+  const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: b.group > 0 ? [rows] : [rows, along], along });
   const o: Outer = {
     a, b,
     rows: smaller(k, sizeOfAxis(k, s, rows), [rows === undefined ? undefined : a.count(rows)]),
@@ -78,9 +78,9 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
 function emitOuterBlocks(k: KernelContext, o: Outer): void {
   const { lanes: width } = k.decisions.level;
   const widen = o.b.kind !== 'f32' && o.rows.size > mostDirectRows;
-  const direct4 = o.b.kind === 'int4' && !widen;
-  if (direct4) emitGroupSums(k, o);
-  const mostRows = blockRows(k, o.rows.size, direct4);
+  const codes = o.b.group > 0 && !widen;
+  if (codes && o.b.kind === 'int4') emitInt4Input(k, o);
+  const mostRows = blockRows(k, o.rows.size, codes);
   const vectors = blockVectors(k, mostRows, o.b.kind, widen);
   const wanted = Math.min(vectors, Math.ceil(o.lanes.size / width));
   const body = (n: number, j: string): void => (widen ? emitWidened(k, o, n, j, mostRows) : emitRows(k, o, n, j, mostRows, o.b.kind, `b + ${laneOffset(o, j)}`));
@@ -88,15 +88,15 @@ function emitOuterBlocks(k: KernelContext, o: Outer): void {
 }
 
 /** Accumulators that a block may have: rows x vectors, next to vectors of b and one of a. */
-function blockRows(k: KernelContext, rows: number, direct4: boolean): number {
+function blockRows(k: KernelContext, rows: number, codes: boolean): number {
   const wide = k.decisions.level.registers === 32;
-  if (direct4) return Math.min(rows, wide ? 8 : 4);
+  if (codes) return Math.min(rows, wide ? 8 : 4);
   return Math.min(rows, wide ? 12 : 6);
 }
 
 function blockVectors(k: KernelContext, rows: number, kind: Operand['kind'], widened: boolean): number {
   const wide = k.decisions.level.registers === 32;
-  if (kind === 'int4' && !widened) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
+  if ((kind === 'int4' || kind === 'scaled') && !widened) return rows === 1 ? 4 : rows <= 4 ? (wide ? 4 : 2) : 2;
   // A 16-bit vector needs a register of its own while it is widened.
   if (rows === 1) return kind === 'f32' || wide ? 8 : 4;
   if (rows === 2) return 4;
@@ -104,10 +104,10 @@ function blockVectors(k: KernelContext, rows: number, kind: Operand['kind'], wid
   return 2;
 }
 
-/** Element (byte for int4) offset of lane `j`, a multiple of the vector width. */
+/** Element (byte for codes with scales) offset of lane `j`, a multiple of the vector width. */
 function laneOffset(o: Outer, j: string): string {
   if (j === '0') return '0';
-  return o.b.isPanel ? `${j} / 8 * ${o.bp}${o.b.kind === 'int4' ? '' : ` + ${j} % 8`}` : j;
+  return o.b.isPanel ? `${j} / 8 * ${o.bp}${o.b.group > 0 ? '' : ` + ${j} % 8`}` : j;
 }
 
 function laneBlocks(k: KernelContext, o: Outer, vectors: number, body: (vectors: number, j: string) => void): void {
@@ -148,6 +148,7 @@ function emitWidened(k: KernelContext, o: Outer, vectors: number, j: string, mos
     const at = `b + ${laneOffset(o, j)}`;
     const n = o.along.count ?? String(o.along.size);
     if (o.b.kind === 'int4') k.line(`${use(k, int4Unpacker(vectors, o.b.group, level))}(${at}, ${o.bp}, ${j} % 8, ${groups(o)}, wide);`);
+    else if (o.b.kind === 'scaled') k.line(`${use(k, scaledUnpacker(o.b.code!, vectors, o.b.group, level))}(${at}, ${o.bp}, ${j} % 8, ${groups(o)}, wide);`);
     else k.line(`${use(k, widener(o.b.kind, vectors, level))}(${at}, ${o.bk}, ${o.bp}, ${n}, wide);`);
     emitRows(k, { ...o, bk: width, bp: 8 }, vectors, j, mostRows, 'f32', 'wide');
   });
@@ -157,15 +158,20 @@ function groups(o: Outer): string {
   return groupsText(o.along, o.b.group);
 }
 
-/** 8 * sum of a over each group, per row: what the unsigned codes add too much. */
-function emitGroupSums(k: KernelContext, o: Outer): void {
+/** `eight`: 8 * sum of a over each group, per row: what the unsigned codes add too much. `scaled`: a as the kernel takes it. */
+function emitInt4Input(k: KernelContext, o: Outer): void {
   const each = o.along.size / o.b.group;
   const n = groups(o);
   k.line(`float eight[${o.rows.size * each}];`);
+  k.line(`alignas(64) float scaled[${o.rows.size * o.along.size}];`);
   k.block(`for (int m = 0; m < ${o.rows.count ?? o.rows.size}; ++m) `, () => k.block(`for (int g = 0; g < ${n}; ++g) `, () => {
     k.line('float r = 0.0f;');
     k.line('#pragma omp simd reduction(+: r)');
-    k.line(`for (int i = 0; i < ${o.b.group}; ++i) r += a[m * ${o.am} + (g * ${o.b.group} + i) * ${o.ak}];`);
+    k.block(`for (int i = 0; i < ${o.b.group}; ++i) `, () => {
+      k.line(`const float x = a[m * ${o.am} + (g * ${o.b.group} + i) * ${o.ak}];`);
+      k.line('r += x;');
+      k.line(`scaled[m * ${o.along.size} + g * ${o.b.group} + i] = x * code_scale[i % 8];`);
+    });
     k.line(`eight[m * ${each} + g] = 8.0f * r;`);
   }));
 }
@@ -175,10 +181,11 @@ function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: 
   const n = o.along.count ?? String(o.along.size);
   const call = (rows: number, m: string): void => {
     const { level } = k.decisions;
-    const a = m === '0' ? 'a' : `a + ${m} * ${o.am}`;
     const c = `c + ${[...(m === '0' ? [] : [`${m} * ${o.cm}`]), j].join(' + ')}`;
     const each = o.along.size / o.b.group;
-    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
+    const a = m === '0' ? 'a' : `a + ${m} * ${o.am}`;
+    if (kind === 'int4') k.line(`${use(k, int4Kernel(rows, vectors, o.b.group, level))}(scaled + ${m} * ${o.along.size}, ${o.along.size}, eight + ${m} * ${each}, ${each}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
+    else if (kind === 'scaled') k.line(`${use(k, scaledKernel(o.b.code!, rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
     else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
   };
   rowBlocks(k, o.rows, most, call);

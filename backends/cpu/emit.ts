@@ -64,7 +64,7 @@ function loopBounds(lo: Bounds, hi: Bounds, step: number): Bounds {
 
 function emitFrame(k: KernelContext, program: Program, dims: readonly DimRange[]): void {
   program.views.forEach((v, i) => {
-    const type = v.packing.kind === 'int4' ? 'uint8_t' : storedType(v.dtype);
+    const type = v.packing.kind === 'int4' || v.packing.kind === 'scaled' ? 'uint8_t' : storedType(v.dtype);
     const readOnly = v.access === 'read';
     // Launches may bind one buffer to several views, but then through equal indices only: restrict holds per program.
     k.line(`${readOnly ? 'const ' : ''}${type}* __restrict ${viewText(v.name)} = (${readOnly ? 'const ' : ''}${type}*)views[${i}];`);

@@ -1,5 +1,6 @@
 /** Kernels and core linked into one program that needs neither Node nor a compiler. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../compiler/ir/plan.js';
@@ -13,13 +14,17 @@ export async function linkProgram(bundle: Bundle, level: Level): Promise<Uint8Ar
   const { sources, symbols } = emitKernels(bundle, level);
   const [objects, core] = [await buildKernels(sources, level, 'object'), await buildStandaloneCore()];
   const work = await mkdtemp(join(tmpdir(), 'firn-link-'));
+  // Handlers of `exit` run also when the command is interrupted.
+  const remove = (): void => rmSync(work, { recursive: true, force: true });
+  process.once('exit', remove);
   try {
     const [table, program] = [join(work, 'kernels.cc'), join(work, 'program')];
     await writeFile(table, kernelTable(bundle.plan.kernels.map((k) => k.name), symbols));
     await compileCpp(['-std=c++20', '-O1', table, core, ...new Set(objects), '-o', program, '-s', '-pthread', '-ldl', '-lm'], 'a standalone program');
     return await readFile(program);
   } finally {
-    await rm(work, { recursive: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where a load or store touches its view: positions per view axis, what is proven about them, and element text. */
 import type { Arithmetic } from '../../compiler/kernels/packing-address.js';
-import { elementOffset, int4Location, isInt4 } from '../../compiler/kernels/packing-address.js';
+import { elementOffset, int4Location, isCoded, scaledLocation } from '../../compiler/kernels/packing-address.js';
 import type { Index, TileId, View } from '../../compiler/ir/kernel.js';
 import { addCoordinates, constantAt, highest, lowest, printCoordinate, scaleCoordinate, splitCoordinate, variableAt, type Coordinate } from './coordinate.js';
 import { literal, type Value } from './expression.js';
@@ -82,7 +82,7 @@ function inOrder(view: View, positions: readonly Coordinate[]): Coordinate[] {
 
 /** Element offset of `positions` (by view axis) in a dense or panel view. */
 export function offsetAt(k: KernelContext, view: View, positions: readonly Coordinate[]): Coordinate {
-  if (isInt4(view.packing)) throw new Error('cpu emitter: int4 elements have no offset');
+  if (isCoded(view.packing)) throw new Error(`cpu emitter: ${view.packing.kind} elements have no offset`);
   if (view.packing.kind === 'dense' && view.strides) return positions.reduce((sum, p, i) => addCoordinates(sum, scaleCoordinate(p, view.strides![i])), constantAt(0));
   return elementOffset(coordinateArithmetic, view.packing, extents(k, view), inOrder(view, positions));
 }
@@ -98,6 +98,10 @@ export function elementText(k: KernelContext, view: View, positions: readonly Co
   if (view.packing.kind === 'int4') {
     const at = int4At(k, view, positions);
     return `int4_element(${viewText(view.name)}, ${printCoordinate(at.word)}, ${printCoordinate(at.shift)}, ${printCoordinate(at.scale)})`;
+  }
+  if (view.packing.kind === 'scaled') {
+    const at = scaledLocation(coordinateArithmetic, view.packing, extents(k, view), inOrder(view, positions));
+    return `${view.packing.code}_element(${viewText(view.name)}, ${printCoordinate(at.word)}, ${printCoordinate(at.shift)}, ${printCoordinate(at.scale)})`;
   }
   const read = `${viewText(view.name)}[${printCoordinate(offsetAt(k, view, positions))}]`;
   switch (view.dtype) {

@@ -3,6 +3,7 @@
  * array of vectors would be kept on the stack and stored at every step). They are inlined where they are called, with
  * constant strides.
  */
+import { floatBits, type FloatCode } from '../../compiler/kernels/float-codes.js';
 import type { Level } from './levels.js';
 
 export type Element = 'f32' | 'bf16' | 'f16';
@@ -62,8 +63,9 @@ const ahead = 1024;
 const shortPanel = 4096;
 
 /**
- * c[m][v] += sum over k of a[m * am + k * ak] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
- * `s[m * sm + g]` = 8 * the sum of a over group g is taken off, and the group is scaled once. `bp`: bytes between panels.
+ * c[m][v] += sum over k of x[m * xm + k] * w, w int4 in blocks of `group` (see Packing). Codes are summed unsigned,
+ * `s[m * sm + g]` = 8 * the sum of x over group g is taken off, and the group is scaled once. `bp`: bytes between panels.
+ * Codes are converted where they stand in their word, which saves shifting them: x comes divided by 16 ** (k mod 8) (see `code_scale`).
  */
 export function int4Kernel(rows: number, vectors: number, group: number, level: Level): Microkernel {
   const name = `int4_${group}_${rows}x${vectors}`;
@@ -73,20 +75,20 @@ export function int4Kernel(rows: number, vectors: number, group: number, level: 
   const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
   const panels = [...new Set(at.map((o) => o.panel))];
   const lines = [
-    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, const float* s, int64_t sm, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
     '  (void)half;',
     ...(rows > 1 ? [] : [`  const int64_t ahead = bp < ${shortPanel} ? ${panels.length} * bp : ${ahead};`]),
     '  for (int g = 0; g < groups; ++g) {',
     `    const uint8_t* q = b + (int64_t)g * ${block};`,
-    `    const float* x = a + (int64_t)g * ${group} * ak;`,
+    `    const float* x = a + (int64_t)g * ${group};`,
     ...(rows > 1 ? [] : panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ahead + ${i * 64});`))),
     ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
     `    for (int j = 0; j < ${group / 8}; ++j) {`,
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
     ...count(8).flatMap((i) => [
-      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + (j * 8 + ${i}) * ak]);`),
+      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + j * 8 + ${i}]);`),
       ...count(vectors).flatMap((v) => [
-        `      const vf q${i}_${v} = code(w${v}, ${4 * i});`,
+        `      const vf q${i}_${v} = code_in_place<${i}>(w${v});`,
         ...count(rows).map((m) => `      g${m}_${v} += q${i}_${v} * x${i}_${m};`),
       ]),
     ]),
@@ -117,6 +119,71 @@ export function int4Unpacker(vectors: number, group: number, level: Level): Micr
     ...count(vectors).map((v) => `      const vu w${v} = load_words(${at[v].panel} + j * 32${at[v].word});`),
     `      float* to = out + (g * ${group} + j * 8) * ${vectors * lanes};`,
     ...count(8).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, code(w${v}, ${4 * i}) * s${v} + z${v});`)),
+    '    }',
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** Where words and scales of vector `v` of small floats are: bytes of a group, C++ pointers at group `g`, how scales are read. */
+function scaledPlaces(code: FloatCode, vectors: number, group: number, lanes: number): { perWord: number; words: number; loads: string[] } {
+  const perWord = 32 / floatBits[code];
+  const words = group / perWord;
+  const [bytes, load] = code === 'e4m3' ? [4, 'load_floats'] : [1, 'load_exponents'];
+  const loads = count(vectors).map((v) => {
+    const panel = `b + ${Math.floor((v * lanes) / 8)} * bp + g * ${words * 32 + 8 * bytes}`;
+    const lane = lanes === 8 ? '0' : `(${(v * lanes) % 8} + half)`;
+    return `    const uint8_t* q${v} = ${panel} + ${lane} * 4;\n    const vf s${v} = ${load}(${panel} + ${words * 32} + ${lane} * ${bytes});`;
+  });
+  return { perWord, words, loads };
+}
+
+/** c[m][v] += sum over k of a[m * am + k * ak] * w, w codes of small floats in blocks of `group`, scaled once per group. */
+export function scaledKernel(code: FloatCode, rows: number, vectors: number, group: number, level: Level): Microkernel {
+  const name = `${code}_${group}_${rows}x${vectors}`;
+  const { perWord, words, loads } = scaledPlaces(code, vectors, group, level.lanes);
+  const all = count(rows).flatMap((m) => count(vectors).map((v) => [m, v] as const));
+  const lines = [
+    `FIRN_INLINE void ${name}(const float* a, int64_t am, int64_t ak, const uint8_t* b, int64_t bp, int half, int groups, float* c, int64_t cm) {`,
+    '  (void)half;',
+    '  (void)bp;',
+    '  for (int64_t g = 0; g < groups; ++g) {',
+    `    const float* x = a + g * ${group} * ak;`,
+    ...loads,
+    ...all.map(([m, v]) => `    vf g${m}_${v} = {};`),
+    `    for (int j = 0; j < ${words}; ++j) {`,
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
+    ...count(perWord).flatMap((i) => [
+      ...count(rows).map((m) => `      const vf x${i}_${m} = splat(x[${m} * am + (j * ${perWord} + ${i}) * ak]);`),
+      ...count(vectors).flatMap((v) => [
+        `      const vf q${i}_${v} = ${code}_values(w${v}, ${floatBits[code] * i});`,
+        ...count(rows).map((m) => `      g${m}_${v} += q${i}_${v} * x${i}_${m};`),
+      ]),
+    ]),
+    '    }',
+    ...all.map(([m, v]) => `    put(c + ${m} * cm + ${v * level.lanes}, load(c + ${m} * cm + ${v * level.lanes}) + s${v} * g${m}_${v});`),
+    '  }',
+    '}',
+  ];
+  return { name, text: lines.join('\n') };
+}
+
+/** As `int4Unpacker`, of codes of small floats. */
+export function scaledUnpacker(code: FloatCode, vectors: number, group: number, level: Level): Microkernel {
+  const name = `unpack_${code}_${group}_x${vectors}`;
+  const { lanes } = level;
+  const { perWord, words, loads } = scaledPlaces(code, vectors, group, lanes);
+  const lines = [
+    `FIRN_INLINE void ${name}(const uint8_t* b, int64_t bp, int half, int groups, float* out) {`,
+    '  (void)half;',
+    '  (void)bp;',
+    '  for (int64_t g = 0; g < groups; ++g) {',
+    ...loads,
+    `    for (int j = 0; j < ${words}; ++j) {`,
+    ...count(vectors).map((v) => `      const vu w${v} = load_words(q${v} + j * 32);`),
+    `      float* to = out + (g * ${group} + j * ${perWord}) * ${vectors * lanes};`,
+    ...count(perWord).flatMap((i) => count(vectors).map((v) => `      put(to + ${(i * vectors + v) * lanes}, ${code}_values(w${v}, ${floatBits[code] * i}) * s${v});`)),
     '    }',
     '  }',
     '}',

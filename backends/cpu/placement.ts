@@ -83,7 +83,7 @@ function costOf(s: Statement, program: Program, cost: (id: TileId) => number): n
     case 'load': {
       const view = program.views.find((v) => v.name === s.view);
       const gathers = s.at.filter((i) => i.kind === 'tile').length;
-      const read = view?.packing.kind === 'int4' ? 8 : view?.packing.kind === 'panel' ? 4 : view?.dtype === 'f32' || view?.dtype === 'i32' ? 1 : 2;
+      const read = view?.packing.kind === 'int4' || view?.packing.kind === 'scaled' ? 8 : view?.packing.kind === 'panel' ? 4 : view?.dtype === 'f32' || view?.dtype === 'i32' ? 1 : 2;
       return read + gathers;
     }
     case 'map': return exprCost(s.expr) + s.args.reduce((sum, a) => sum + cost(a), 0);

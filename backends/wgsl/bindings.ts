@@ -2,6 +2,7 @@
  * How the views of one kernel reach its shader. The usual case is one binding per view; a device chooses otherwise where
  * a launch needs it (see `plan-bindings.ts`).
  */
+import { isCoded } from '../../compiler/kernels/packing-address.js';
 import type { DType } from '../../compiler/ir/dtype.js';
 import type { Program, View } from '../../compiler/ir/kernel.js';
 
@@ -30,7 +31,7 @@ export function plainBindings(program: Program, dims: readonly string[]): Kernel
 
 /** Element type of a storage array that holds `dtype`; what is packed is read as u32 words. */
 export function storageType(view: View): 'f32' | 'i32' | 'u32' {
-  if (view.packing.kind === 'int4') return 'u32';
+  if (isCoded(view.packing)) return 'u32';
   const types: Record<DType, 'f32' | 'i32' | 'u32'> = { f32: 'f32', i32: 'i32', u32: 'u32', bool: 'u32', bf16: 'u32', f16: 'u32' };
   return types[view.dtype];
 }

@@ -2,6 +2,7 @@
  * Tile program -> WGSL. One workgroup runs one program of the grid; its invocations divide the elements of every tile
  * (see `distribution.ts`), and what lives where is decided in `placement.ts`.
  */
+import { isCoded } from '../../compiler/kernels/packing-address.js';
 import type { Program, View } from '../../compiler/ir/kernel.js';
 import { affineText, constant, constantOf, divide, int32, modulo, multiply, ofAtom, parenthesised, rangeOf, type Affine, type Bind } from './affine.js';
 import { plainBindings, type KernelBindings } from './bindings.js';
@@ -66,7 +67,7 @@ function vectorCandidates(program: Program, plan: KernelPlan, bindings: KernelBi
   const out = new Set(plan.arrays.filter((a) => a.type === 'f32').map((a) => a.name));
   program.views.forEach((view, i) => {
     const { binding, access } = bindings.views[i];
-    if (access === 'read' && view.packing.kind !== 'int4' && arrayType(program, bindings, binding) !== 'i32') out.add(arrayName(program, bindings, binding));
+    if (access === 'read' && !isCoded(view.packing) && arrayType(program, bindings, binding) !== 'i32') out.add(arrayName(program, bindings, binding));
   });
   return out;
 }
@@ -98,7 +99,7 @@ function viewAccesses(program: Program, bindings: KernelBindings, vectors: Vecto
   });
 }
 
-const isHalf = (v: View): boolean => v.packing.kind !== 'int4' && (v.dtype === 'bf16' || v.dtype === 'f16');
+const isHalf = (v: View): boolean => !isCoded(v.packing) && (v.dtype === 'bf16' || v.dtype === 'f16');
 
 /** Defines the grid's axes from the workgroup's number and ends workgroups beyond the grid. */
 function gridVariables(w: KernelWriter): void {

@@ -2,6 +2,7 @@
  * The value of a tile at a coordinate, as WGSL: what is kept somewhere is read, everything else is computed on the spot
  * from its own operands at the coordinates that follow.
  */
+import { isCoded } from '../../compiler/kernels/packing-address.js';
 import { exprDType, type Expr } from '../../compiler/ir/expr.js';
 import type { DType } from '../../compiler/ir/dtype.js';
 import type { Tile, TileId } from '../../compiler/ir/kernel.js';
@@ -12,7 +13,7 @@ import { callText, castText, literal } from './functions.js';
 import { nameOf, type Scope, type Value } from './scope.js';
 import type { SharedArray } from './shared-memory.js';
 import type { VectorArrays } from './vectors.js';
-import { readElement, readInt4, type ViewAccess } from './views.js';
+import { readElement, readInt4, readScaled, type ViewAccess } from './views.js';
 
 /** Coordinates by axis name. */
 export type Coordinates = ReadonlyMap<string, Affine>;
@@ -177,9 +178,13 @@ export class Evaluator {
       const { code, scale: factor } = readInt4(access, places, scope);
       return { value: code, scale: factor, ...apart };
     }
+    if (access.view.packing.kind === 'scaled' && tile.dtype === 'f32' && fill === 0) {
+      const { code, scale: factor } = readScaled(access, places, scope);
+      return { value: code, scale: factor, ...apart };
+    }
     if (access.view.access !== 'read') this.context.reads(access.array);
     const raw = readElement(access, places, scope, access.view.access === 'read' ? 0 : this.context.stable());
-    const rounded = access.view.packing.kind === 'int4' ? { text: castText(raw.text, 'f32', tile.dtype), level: raw.level } : raw;
+    const rounded = isCoded(access.view.packing) ? { text: castText(raw.text, 'f32', tile.dtype), level: raw.level } : raw;
     if (guard === undefined || 'guard' in apart) return { value: named(scope, rounded, 'x'), ...apart };
     return { value: named(scope, { text: `select(${outside}, ${rounded.text}, ${guard.text})`, level: Math.max(rounded.level, guard.level) }, 'x') };
   }

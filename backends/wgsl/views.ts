@@ -1,5 +1,5 @@
 /** Reading and writing elements of bound views: addresses, packed words and halves of words. */
-import { type Arithmetic, elementOffset, int4Location, isInt4 } from '../../compiler/kernels/packing-address.js';
+import { type Arithmetic, elementOffset, int4Location, isCoded, scaledLocation } from '../../compiler/kernels/packing-address.js';
 import type { Program, View } from '../../compiler/ir/kernel.js';
 import { add, constant, divide, int32, modulo, multiply, ofAtom, scale, type Affine } from './affine.js';
 import { storageType, type BoundView, type KernelBindings } from './bindings.js';
@@ -51,7 +51,7 @@ function start(access: ViewAccess): Affine {
 /** Element offset of a dense or panel view, in elements of the view's dtype from the start of its binding. */
 export function elementAt(access: ViewAccess, at: readonly Affine[], scope: Scope): Affine {
   const { packing, strides } = access.view;
-  if (isInt4(packing)) throw new Error(`wgsl: view '${access.view.name}' is int4, its elements have no address`);
+  if (isCoded(packing)) throw new Error(`wgsl: view '${access.view.name}' is ${packing.kind}, its elements have no address`);
   const own = strides === undefined ? elementOffset(arithmetic(scope), packing, access.extents, at)
     : at.reduce((sum, a, i) => add(sum, scale(a, strides[i])), constant(0));
   return add(own, scale(start(access), access.half ? 2 : 1));
@@ -64,6 +64,10 @@ export function elementAt(access: ViewAccess, at: readonly Affine[], scope: Scop
 export function readElement(access: ViewAccess, at: readonly Affine[], scope: Scope, settled = 0): Value {
   if (access.view.packing.kind === 'int4') {
     const { code, scale: factor } = readInt4(access, at, scope);
+    return { text: `(${code.text} * ${factor.text})`, level: Math.max(code.level, factor.level) };
+  }
+  if (access.view.packing.kind === 'scaled') {
+    const { code, scale: factor } = readScaled(access, at, scope);
     return { text: `(${code.text} * ${factor.text})`, level: Math.max(code.level, factor.level) };
   }
   const element = elementAt(access, at, scope);
@@ -106,4 +110,39 @@ export function readInt4(access: ViewAccess, at: readonly Affine[], scope: Scope
     : { text: `f32(extractBits(${codes}, u32(${scope.index(shift).text}), 4u))`, level: Math.max(word.level, scope.index(shift).level) };
   const half = readHalf(access, add(place.scale, scale(start(access), 2)), scope, 0);
   return { code, scale: { text: scope.name(half, 's'), level: half.level } };
+}
+
+/** Value of the code and scale of an element of codes with scales, both f32. */
+export function readScaled(access: ViewAccess, at: readonly Affine[], scope: Scope): { readonly code: Value; readonly scale: Value } {
+  const { packing } = access.view;
+  if (packing.kind !== 'scaled') throw new Error(`wgsl: view '${access.view.name}' has no scales`);
+  const place = scaledLocation(arithmetic(scope), packing, access.extents, at);
+  const word = readWord(access, add(place.word, start(access)), scope, 0);
+  const shift = scope.index(place.shift);
+  const bits = packing.code === 'e4m3' ? 8 : 4;
+  const level = Math.max(word.level, shift.level);
+  const code = scope.name({ text: `extractBits(${word.text}, u32(${shift.text}), ${bits}u)`, level }, 'q');
+  return { code: { text: scope.name({ text: packing.code === 'e4m3' ? e4m3Text(code) : e2m1Text(code), level }, 'x'), level }, scale: scaleOf(access, packing.code, place.scale, scope) };
+}
+
+/** An f32, or the byte of an exponent. */
+function scaleOf(access: ViewAccess, code: 'e4m3' | 'e2m1', at: Affine, scope: Scope): Value {
+  if (code === 'e4m3') {
+    const word = readWord(access, add(at, start(access)), scope, 0);
+    return { text: scope.name({ text: `bitcast<f32>(${word.text})`, level: word.level }, 's'), level: word.level };
+  }
+  const word = readWord(access, add(divide(at, 4, scope.bind), start(access)), scope, 0);
+  const byte = scope.index(modulo(at, 4, scope.bind));
+  const level = Math.max(word.level, byte.level);
+  return { text: scope.name({ text: `bitcast<f32>(extractBits(${word.text}, u32(${byte.text}) * 8u, 8u) << 23u)`, level }, 's'), level };
+}
+
+/** Exponents move from bias 7 to 127; below the smallest normal number, a multiple of 2^-9. Devices may flush f32 that are not normal, so none is made. */
+function e4m3Text(code: string): string {
+  return `(select(bitcast<f32>(((${code} & 127u) << 20u) + 0x3c000000u), f32(${code} & 127u) * 0.001953125f, (${code} & 127u) < 8u) * select(1.0f, -1.0f, ${code} > 127u))`;
+}
+
+/** As above with bias 1; below it, a multiple of a half. */
+function e2m1Text(code: string): string {
+  return `(select(bitcast<f32>(((${code} & 7u) << 22u) + 0x3f000000u), f32(${code} & 7u) * 0.5f, (${code} & 7u) < 2u) * select(1.0f, -1.0f, ${code} > 7u))`;
 }

@@ -76,13 +76,25 @@ export function openState(frame: Frame, s: AttendSource): OpenState {
   const read = picked?.object ?? s.state;
   const state = evaluate(frame, read);
   if (state.kind !== 'state' || state.policy === 'last') fail(messages.attendOverOther(describe(state), read.span));
+  const picks = picked === undefined ? undefined : evaluatePicks(frame, state, picked.index);
+  return { state, ...openEntries(frame, s, entriesOf(frame, state, read.span)), ...(picks === undefined ? {} : { picks }) };
+}
+
+/** Keys that belong to no token: a parameter, its first axis being theirs. */
+interface OpenParameter { readonly state?: undefined; readonly keys: string; readonly inside: Frame; readonly picks?: undefined }
+
+function openSource(frame: Frame, s: AttendSource): OpenState | OpenParameter {
+  const value = s.state.kind === 'name' ? evaluate(frame, s.state) : undefined;
+  const given = value?.kind === 'tensor' && value.fixed && value.value.type.axes.length > 1;
+  return given ? openEntries(frame, s, value) : openState(frame, s);
+}
+
+function openEntries(frame: Frame, s: AttendSource, entries: TensorValue): { readonly keys: string; readonly inside: Frame } {
   const scope = new Scope(frame.scope);
-  const entries = entriesOf(frame, state, read.span);
   if (s.names.length === 0) scope.set('it', entries);
   else if (s.names.length === 1) scope.set(s.names[0].name, entries);
-  else splitParts(frame, { ...entries, span: read.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
-  const picks = picked === undefined ? undefined : evaluatePicks(frame, state, picked.index);
-  return { state, keys: entries.value.type.axes[0].name, inside: { ...frame, scope }, ...(picks === undefined ? {} : { picks }) };
+  else splitParts(frame, { ...entries, span: s.state.span }, s.names, s.span).forEach((part, i) => scope.set(s.names[i].name, part));
+  return { keys: entries.value.type.axes[0].name, inside: { ...frame, scope } };
 }
 
 /** `none` picks everything. */
@@ -96,12 +108,13 @@ function evaluatePicks(frame: Frame, state: StateValue, e: Expr): TensorValue | 
 }
 
 /** What holds for one source alone. The last axis of its picks is theirs. */
-function sourceRule(frame: Frame, extras: TensorValue[], s: AttendSource, { state, picks }: OpenState): AttendSourceRule {
+function sourceRule(frame: Frame, extras: TensorValue[], s: AttendSource, { state, picks }: OpenState | OpenParameter): AttendSourceRule {
   const mask = s.where === undefined ? undefined : scalarExpression(frame, extras, s.where, 'mask');
   const window = mask === undefined ? undefined : analyseMask(mask).window;
   return {
     ...(mask === undefined ? {} : { mask }), ...(window === undefined ? {} : { window }),
-    ...(state.policy === 'every' && state.extent! > 1 ? { every: state.extent! } : {}),
+    ...(state === undefined ? { fixed: true } : {}),
+    ...(state?.policy === 'every' && state.extent! > 1 ? { every: state.extent! } : {}),
     ...(picks === undefined ? {} : { picks: picks.value.type.axes.at(-1)!.name }),
   };
 }
@@ -111,14 +124,14 @@ export function maskOf(frame: Frame, extras: TensorValue[], e: Expr | undefined)
   return e === undefined ? causalMask.expr : scalarExpression(frame, extras, e, 'mask');
 }
 
-function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): OpenState & { readonly k: GraphValue; readonly v: GraphValue } {
-  const opened = openState(frame, s);
+function evaluateSource(frame: Frame, s: AttendSource, over: AxisValue, options: ReadonlyMap<OptionName, Expr>): (OpenState | OpenParameter) & { readonly k: GraphValue; readonly v: GraphValue } {
+  const opened = openSource(frame, s);
   const { state, keys, inside } = opened;
   const [k, v] = (['k', 'v'] as const).map((name) => {
     const e = options.get(name)!;
     const t = spread(frame, requireTensor(inside, { value: evaluate(inside, e), span: e.span }, name === 'k' ? 'the key' : 'the value'), e.span);
     const axes = tensorAxes(frame, t);
-    if (!hasAxis(t.value.type.axes, keys)) fail(messages.notFromState(name, state.name, { span: e.span, axes }, s.span));
+    if (!hasAxis(t.value.type.axes, keys)) fail(messages.notFromState(name, state?.name ?? 'the keys', { span: e.span, axes }, s.span));
     if (name === 'k' && !hasAxis(t.value.type.axes, over.name)) fail(messages.axisNotThere('the key', over, { span: e.span, axes }, e.span));
     return floating(frame, { ...t, span: e.span });
   });
@@ -148,8 +161,8 @@ function evaluateSink(frame: Frame, extras: TensorValue[], e: Expr): number | un
 }
 
 /** A `window n` state holds the newest n entries: the mask has to say that it reads no others. */
-function requireWindow(state: StateValue, window: number, e: AttendExpr): void {
-  if (state.policy === 'window' && window > state.extent!) fail(messages.maskWiderThanWindow(state.name, state.extent!, window === Infinity ? undefined : window, state.span, e.span));
+function requireWindow(state: StateValue | undefined, window: number, e: AttendExpr): void {
+  if (state?.policy === 'window' && window > state.extent!) fail(messages.maskWiderThanWindow(state.name, state.extent!, window === Infinity ? undefined : window, state.span, e.span));
 }
 
 function exportName(e: Expr | undefined): string | undefined {

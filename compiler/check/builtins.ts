@@ -7,13 +7,16 @@ import type { ScalarFunction } from '../ir/expr.js';
 import { axisBuiltins } from './axis-builtins.js';
 import type { Call } from './call.js';
 import { contractOver, reduce } from './contract.js';
+import { depthBuiltins } from './depth-builtins.js';
 import { resolveAxes } from './dims.js';
 import { elementwise, sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { fail, type Frame } from './frame.js';
+import { headBuiltins } from './head.js';
 import { listBuiltins } from './list-builtins.js';
 import { ceil, integer } from './number.js';
 import { describe, type Value } from './value.js';
+import { wholeNumberBuiltins } from './whole-numbers.js';
 
 /** Arguments of a builtin by parameter name. */
 export interface BuiltinArguments {
@@ -80,6 +83,9 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map<string, Builtin>(O
   dot: { parameters: ['a', 'b', 'over'], apply: (a) => contractOver(a.frame, a.located('a'), a.located('b'), resolveAxes(a.frame, a.expr('over')), a.span) },
   iota: { parameters: ['n'], apply: iota },
   ...axisBuiltins,
+  ...depthBuiltins,
+  ...wholeNumberBuiltins,
+  ...headBuiltins,
   ...listBuiltins,
 }));
 

@@ -23,7 +23,7 @@ export function compactTables(module: Module): Module {
     if (node.op === 'scan') node.states.forEach((s) => add(states, s));
   });
   return {
-    ...module, graph: mapGraph(module.graph, { params, states, constants: new Map() }),
+    ...module, graph: mapGraph(module.graph, { params, states, constants: new Map(), rows: new Map() }),
     params: [...params.keys()].map((i) => module.params[i]), states: [...states.keys()].map((i) => module.states[i]),
   };
 }

@@ -1,5 +1,5 @@
 /** Parameters and states: declared where they are used, named by the path of their instance. */
-import type { Expr, ParamStatement, StateStatement, TensorTypeExpr } from '../../dsl/ast.js';
+import type { Expr, Identifier, ParamStatement, StateStatement, TensorTypeExpr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { sameAxes } from '../ir/axes.js';
@@ -14,6 +14,7 @@ import { spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { building, claim, claimLabel, constant, fail, modelInput, tensor, type Frame } from './frame.js';
 import { quantizedStorage } from './quantize-rules.js';
+import { claimShared, useShared } from './shared.js';
 import { describe, none, type StateValue, type TensorValue, type Value } from './value.js';
 
 function pathIn(frame: Frame, name: string): string {
@@ -49,17 +50,26 @@ export function declareParam(frame: Frame, s: ParamStatement): void {
   const all = routing === undefined ? axes : [graphAxis(routing.axis), ...axes];
   const declared = s.type.dtype?.name as DType | undefined;
   const init = s.init === undefined ? defaultInit : evaluateInit(frame, s.init);
+  // Floats are f32 where they are read, whatever is stored.
+  const dtype: DType = declared === undefined || isFloat(declared) ? 'f32' : declared;
   for (const n of s.names) {
-    takeName(frame, n.name, n.span);
-    const path = pathIn(frame, n.name);
-    // Floats are f32 where they are read, whatever is stored.
-    const dtype: DType = declared === undefined || isFloat(declared) ? 'f32' : declared;
-    const decl: ParamDecl = { paths: [path], type: { dtype, axes: all }, storage: storageOf(frame, path, declared, axes), init, frozen: s.frozen, span: n.span };
-    const index = frame.run.params.push(decl) - 1;
-    const value: TensorValue = { ...constant(frame, building(frame, n.span).param(index), n.span), settled: true, ...(routing === undefined ? {} : { routing }) };
+    const declare = (paths: readonly string[]): ParamDecl =>
+      ({ paths, type: { dtype, axes: all }, storage: storageOfAll(frame, paths, declared, axes, n.span), init, frozen: s.frozen, span: n.span });
+    const made = constant(frame, paramValue(frame, s, n, declare), n.span);
+    const value: TensorValue = { ...made, settled: true, ...(routing === undefined ? {} : { routing }) };
     frame.scope.set(n.name, value);
     frame.instance.members.set(n.name, value);
   }
+}
+
+function paramValue(frame: Frame, s: ParamStatement, { name, span }: Identifier, declare: (paths: readonly string[]) => ParamDecl): GraphValue {
+  const { shared } = frame.instance;
+  if (shared !== undefined && !s.own) {
+    claimShared(frame.instance, name, span);
+    return useShared(frame, shared, name, span, (paths) => ({ ...declare(paths), shared: true }));
+  }
+  takeName(frame, name, span);
+  return building(frame, span).param(frame.run.params.push(declare([pathIn(frame, name)])) - 1);
 }
 
 /** A quantize rule packs whatever the checkpoint holds; without one the checkpoint decides, then the declaration. */
@@ -69,6 +79,13 @@ function storageOf(frame: Frame, path: string, declared: DType | undefined, own:
   const storage = decide(path);
   run.decisions.push({ path, value: JSON.stringify(storage), decide: (at) => JSON.stringify(decide(at)) });
   return storage;
+}
+
+/** Several paths of one declaration, members of a shared list, are stored alike. */
+function storageOfAll(frame: Frame, paths: readonly string[], declared: DType | undefined, own: readonly Axis[], span: Span): Storage {
+  const [first, ...others] = paths.map((path) => storageOf(frame, path, declared, own));
+  const unlike = others.findIndex((storage) => JSON.stringify(storage) !== JSON.stringify(first));
+  return unlike < 0 ? first : fail(messages.sharedStorage(paths[0], paths[unlike + 1], span));
 }
 
 const defaultInit: Init = { kind: 'normal', deviation: 0.02 };

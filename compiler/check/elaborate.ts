@@ -3,7 +3,7 @@
  *
  *   collect sections -> read the body (statements.ts) -> outputs -> check selectors -> compact the tables
  */
-import type { Model } from '../../dsl/ast.js';
+import type { Model, Statement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { Program } from '../../dsl/modules.js';
@@ -32,6 +32,8 @@ export interface ElaborateOptions {
   readonly model?: string;
   /** Replace dims, consts, tables or defs of that name. */
   readonly overrides?: Readonly<Record<string, OverrideValue>>;
+  /** Changes the model's body before it is read. */
+  readonly rewrite?: (model: ChosenModel) => readonly Statement[];
   /** Which exports become outputs: all, none, or those whose public name (or its first part) is listed. */
   readonly taps?: boolean | readonly string[];
   /** Instead of what the spec declares. */
@@ -55,8 +57,9 @@ export interface Elaborated {
  */
 export function elaborate(program: Program, options: ElaborateOptions = {}): Elaborated {
   const diagnostics: Diagnostic[] = [];
-  const model = selectModel(program, options.model, options.overrides ?? {}, diagnostics);
-  if (model === undefined) return { diagnostics };
+  const chosen = selectModel(program, options.model, options.overrides ?? {}, diagnostics);
+  if (chosen === undefined) return { diagnostics };
+  const model = options.rewrite === undefined ? chosen : { ...chosen, body: options.rewrite(chosen) };
   const { run, sections, taps } = prepare(program, model, options, diagnostics);
   const frame = modelFrame(run, program, model);
   execute(frame, model.body);
@@ -72,7 +75,7 @@ export function elaborate(program: Program, options: ElaborateOptions = {}): Ela
 function prepare(program: Program, model: ChosenModel, options: ElaborateOptions, diagnostics: Diagnostic[]): { run: Elaboration; sections: Sections; taps: Taps } {
   const base = {
     diagnostics, library: program.library, axes: new AxisTable(), params: [], states: [], moved: new Map(), block: options.block ?? 16, storage: options.storage,
-    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [],
+    exported: new Set<string>(), inputs: new Map<string, TensorValue>(), quantize: [], wanted: () => false, decisions: [], absentHeads: [],
     precision: { weights: 'f32', activations: 'f32', cache: 'f32' },
   } satisfies Elaboration;
   const sections = collectSections(base, model.body);
@@ -157,7 +160,7 @@ function readInfo(frame: Frame, { model, body }: ChosenModel, sections: Sections
   const mesh = attempt(frame.run, () => readMesh(frame, sections.mesh));
   return {
     name: model.name.name, span: model.span, context: readContext(frame, sections.context), stop: readStop(frame, sections.stop),
-    precision: frame.run.precision, dims,
+    precision: frame.run.precision, dims, absentHeads: frame.run.absentHeads,
     ...(sections.weights === undefined ? {} : { weights: { rules: sections.weights.rules, span: sections.weights.span } }),
     ...(train === undefined ? {} : { train }), ...(mesh === undefined ? {} : { mesh }),
   };

@@ -5,12 +5,14 @@ import { hasAxis } from '../ir/axes.js';
 import { isFloat, type DType } from '../ir/dtype.js';
 import type { ScalarFunction } from '../ir/expr.js';
 import type { Value as GraphValue } from '../ir/graph.js';
+import { floatOperands } from '../ir/ops.js';
 import { graphAxis } from './axis.js';
 import { building, constant, fail, tensor, type Frame } from './frame.js';
 import { arithmetic, floor, integer, negate, real, type NumberValue } from './number.js';
 import { scalarMeaning } from './scalar-meaning.js';
 import { scoreCall, toScore } from './score.js';
 import { bool, describe, type TensorValue, type Value, type VectorValue } from './value.js';
+import { requireNoWrap } from './whole-numbers.js';
 
 const comparisons: ReadonlySet<ScalarFunction> = new Set(['less', 'less_equal', 'equal', 'not_equal']);
 const logic: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
@@ -92,8 +94,9 @@ function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], spa
   requireTruth(fn, located, span);
   requireAlignment(frame, tensors, span);
   const dtypes = located.flatMap((a, i) => (fn === 'select' && i === 0 ? [] : [a.kind === 'tensor' ? a.value.type.dtype : literalDType(a)]));
-  const float = fn === 'divide' || dtypes.some((d) => d !== undefined && isFloat(d));
+  const float = fn === 'divide' || floatOperands.has(fn) || dtypes.some((d) => d !== undefined && isFloat(d));
   const operands = located.map((a, i) => operand(frame, a, fn === 'select' && i === 0 ? false : float, fn, span));
+  if (!float && !logic.has(fn)) requireNoWrap(frame, fn, operands, span);
   return tensor(frame, building(frame, span).map(fn, ...leaderFirst(frame, fn, operands, tensors, span)), span, tensors);
 }
 
@@ -123,9 +126,9 @@ function requireTruth(fn: ScalarFunction, operands: readonly Value[], span: Span
   if (wrong !== undefined) fail(messages.wrongOperand(fn, isTruth(wrong) ? 'truth values' : describe(wrong), span));
 }
 
-/** Numbers with a fraction are f32; whole ones take the dtype of what they meet. */
+/** Numbers with a fraction or beyond 32 bits are f32; other whole ones take the dtype of what they meet. */
 function literalDType(v: Value): DType | undefined {
-  return v.kind === 'number' && !Number.isInteger(v.value) ? 'f32' : undefined;
+  return v.kind === 'number' && (v.value | 0) !== v.value ? 'f32' : undefined;
 }
 
 function operand(frame: Frame, v: Value, float: boolean, fn: ScalarFunction, span: Span): GraphValue {

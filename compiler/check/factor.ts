@@ -15,6 +15,7 @@ import { pathIn, type Iteration } from './repeat.js';
 import { foreignReads, iterationOf, resolveState, type WrittenStates } from './foreign-states.js';
 import { inline, type StateReads, type TableMap } from './inline.js';
 import { signature } from './signature.js';
+import { isSmall } from './small-bodies.js';
 
 /** `times` repetitions of the `period` iterations from `start` on. */
 export interface Run { readonly start: number; readonly period: number; readonly times: number }
@@ -54,6 +55,22 @@ function sameStretch(kinds: readonly number[], a: number, b: number, length: num
   return true;
 }
 
+/** Whether each place of the period uses members of shared lists at one distance from repetition to repetition. */
+function isEven(iterations: readonly Iteration[], { start, period, times }: Run): boolean {
+  return Array.from({ length: period }, (_, j) => j).every((j) =>
+    risesEvenly(Array.from({ length: times }, (_, t) => rowsOf(iterations[start + t * period + j].graph))));
+}
+
+/** Rows of all uses of shared parameters, in order. */
+function rowsOf(graph: Graph): readonly number[] {
+  return graph.nodes.flatMap((n) => (n.op === 'repeat' ? rowsOf(n.body) : n.op === 'param' ? n.rows ?? [] : []));
+}
+
+function risesEvenly(rows: readonly (readonly number[])[]): boolean {
+  if (rows.length < 2) return true;
+  return rows.every((list, t) => list.every((row, k) => row - rows[0][k] === t * (rows[1][0] - rows[0][0])));
+}
+
 /** How a read of another iteration's state counts as equal: the same distance back, the same iteration, or never. */
 const readings = ['distance', 'place', 'never'] as const;
 type Reading = (typeof readings)[number];
@@ -68,11 +85,14 @@ function readingText(reading: Reading, it: Iteration): (path: string) => string 
   };
 }
 
-/** The fewest runs in which every read of another iteration's state means the same in each repetition. */
+/**
+ * The fewest runs in which every read of another iteration's state means the same in each repetition, and members of a
+ * shared list are used evenly: they are addressed by a stride per repeat.
+ */
 function runsOf(frame: Frame, iterations: readonly Iteration[]): readonly Run[] {
-  for (const reading of readings) {
-    const runs = findRuns(classify(frame, iterations, reading));
-    if (runs.every((run) => run.times === 1 || agrees(frame, iterations, run, reading))) return runs;
+  for (const reading of readings) for (const exact of [false, true]) {
+    const runs = findRuns(classify(frame, iterations, reading, exact));
+    if (runs.every((run) => run.times === 1 || (agrees(frame, iterations, run, reading) && isEven(iterations, run)))) return runs;
   }
   throw new Error('factor: iterations that all differ are rolled up');
 }
@@ -91,13 +111,14 @@ function agrees(frame: Frame, iterations: readonly Iteration[], run: Run, readin
   }));
 }
 
-function classify(frame: Frame, iterations: readonly Iteration[], reading: Reading): readonly number[] {
+/** `exact`: iterations that use different members of a shared list differ. */
+function classify(frame: Frame, iterations: readonly Iteration[], reading: Reading, exact: boolean): readonly number[] {
   const numbers = new Map<string, number>();
   const texts = new Map<Graph, string>();
   const outer = new Map<GraphValue, number>();
   const idOf = (v: GraphValue): number => { if (!outer.has(v)) outer.set(v, outer.size); return outer.get(v)!; };
   return iterations.map((it) => {
-    const key = texts.get(it.graph) ?? `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${signature(it.graph, frame.run, it.readAs, readingText(reading, it))}`;
+    const key = texts.get(it.graph) ?? `${it.enters.join()};${it.leaves.join()};${it.captures.map(idOf).join()};${exact ? rowsOf(it.graph).join() : ''};${signature(it.graph, frame.run, it.readAs, readingText(reading, it))}`;
     // What a read means depends on the iteration, not on the graph alone.
     if (foreignReads(it.graph).length === 0) texts.set(it.graph, key);
     if (!numbers.has(key)) numbers.set(key, numbers.size);
@@ -109,7 +130,9 @@ function classify(frame: Frame, iterations: readonly Iteration[], reading: Readi
 export function factor(frame: Frame, label: Identifier, iterations: readonly Iteration[], initial: ReadonlyMap<string, GraphValue>): ReadonlyMap<string, GraphValue> {
   let carried = initial;
   for (const run of runsOf(frame, iterations)) {
-    carried = run.times === 1 ? emitOnce(frame, iterations.slice(run.start, run.start + run.period), carried)
+    const period = iterations.slice(run.start, run.start + run.period);
+    const once = run.times === 1 || isSmall(period.map((it) => it.graph), run.times);
+    carried = once ? emitOnce(frame, iterations.slice(run.start, run.start + run.period * run.times), carried)
       : emitRun(frame, label, iterations, run, carried);
   }
   return carried;

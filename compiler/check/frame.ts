@@ -10,6 +10,7 @@ import { AxisTable, type AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
 import type { QuantizeEntry } from './quantize-rules.js';
 import type { Scope } from './scope.js';
+import { sharedChild, type SharedUse } from './shared.js';
 import type { Routing, TensorValue } from './value.js';
 
 /** The dtypes that a spec (or a flag) declares. Contractions always accumulate in f32. */
@@ -33,6 +34,8 @@ export interface Elaboration {
   readonly wanted: (path: string) => boolean;
   /** Sites (paths without indices) of all exports, wanted or not. */
   readonly exported: Set<string>;
+  /** Labels of heads that nobody asked for. */
+  readonly absentHeads: string[];
   /** What was decided by path (storages, wanted exports), in order, so that other iterations can be compared. */
   readonly decisions: PathDecision[];
   /** The module of the standard library that has a name. */
@@ -49,6 +52,8 @@ export interface Instance {
   readonly path: string;
   /** The path without indices: the same in every iteration of a repeat. */
   readonly site: string;
+  /** Where its parameters are, if it is a use of a shared instance or inside one. */
+  readonly shared?: SharedUse;
   readonly parent?: Instance;
   readonly label?: Label;
   /** Who holds the label in the parent: the instance itself, or the repeat that all iterations belong to. */
@@ -138,7 +143,7 @@ export function constant(frame: Frame, value: GraphValue, span: Span): TensorVal
 
 /** The place of `span` in the instance: the key of axes that are made there. */
 export function place(frame: Frame, span: Span): string {
-  return `${frame.instance.site}@${span.file}:${span.start}`;
+  return `${frame.instance.shared?.place.paths[0] ?? frame.instance.site}@${span.file}:${span.start}`;
 }
 
 /** One of the model's inputs: `position`, `slot`, `rows`, .. */
@@ -154,14 +159,15 @@ function join(path: string, label: string): string {
   return path === '' ? label : `${path}.${label}`;
 }
 
-export function childInstance(parent: Instance, o: { readonly label?: Label; readonly name: string; readonly span: Span; readonly index?: number; readonly owner?: object }): Instance {
+export function childInstance(parent: Instance, o: { readonly label?: Label; readonly name: string; readonly span: Span; readonly index?: number; readonly owner?: object; readonly shared?: SharedUse }): Instance {
   const label = o.label?.name;
   const index = o.index === undefined ? '' : `[${o.index}]`;
   const claimed: Instance['claimed'] = new Map();
+  const shared = o.shared ?? (parent.shared === undefined ? undefined : sharedChild(parent.shared, label === undefined ? undefined : `${label}${index}`));
   return {
     path: label === undefined ? parent.path : join(parent.path, `${label}${index}`),
     site: label === undefined ? parent.site : join(parent.site, label),
-    parent, label: o.label, owner: o.owner ?? claimed, iteration: o.index !== undefined, name: o.name, span: o.span, claimed, members: new Map(),
+    ...(shared === undefined ? {} : { shared }), parent, label: o.label, owner: o.owner ?? claimed, iteration: o.index !== undefined, name: o.name, span: o.span, claimed, members: new Map(),
   };
 }
 

@@ -7,14 +7,15 @@ import { resolveAxis } from './dims.js';
 import { sizeOf, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { building, fail, place, tensor, type Frame } from './frame.js';
-import { integer, real } from './number.js';
+import type { Value as GraphValue } from '../ir/graph.js';
+import { integer, real, type NumberValue } from './number.js';
 import { describe, type TensorValue, type Value } from './value.js';
 
 type Index = Extract<Expr, { kind: 'index' }>;
 
 export function evaluateIndex(frame: Frame, e: Index): Value {
   const object = evaluate(frame, e.object);
-  if (object.kind === 'vector' || object.kind === 'list') return element(frame, object, e);
+  if (object.kind === 'vector' || object.kind === 'list') return listElement(frame, object, e);
   const routed = requireTensor(frame, { value: object, span: e.object.span }, 'an index');
   const x = spread(frame, routed, e.span);
   if (e.index.kind === 'range') return stretch(frame, x, e, e.index);
@@ -23,7 +24,7 @@ export function evaluateIndex(frame: Frame, e: Index): Value {
   if (index.kind === 'number') {
     const { value } = index;
     if (typeof axis.size === 'number' && (value < 0 || value >= axis.size || !Number.isInteger(value))) fail(messages.indexOutside(value, axis, e.index.span));
-    return tensor(frame, building(frame, e.span).pick(frame.graph.use(x), axis.name, value), e.span, [x]);
+    return tensor(frame, element(frame, x, axis, index, e), e.span, [x]);
   }
   const ids = requireTensor(frame, { value: index, span: e.index.span }, 'an index');
   if (ids.value.type.dtype !== 'i32') fail(messages.idsNotIntegers(ids.value.type.dtype, e.index.span));
@@ -39,7 +40,18 @@ function indexedAxis(frame: Frame, x: TensorValue, e: Index, side: 'first' | 'la
   return axes.at(side === 'first' ? 0 : -1) ?? fail(messages.notATensor('an index', 'a scalar', e.object.span));
 }
 
-function element(frame: Frame, object: Extract<Value, { kind: 'vector' | 'list' }>, e: Index): Value {
+/**
+ * One place of an axis. Where the number depends on names, such as the index of a repeat, it is an id that may differ
+ * between iterations, so that they stay one body.
+ */
+function element(frame: Frame, x: TensorValue, axis: AxisValue, { value, from }: NumberValue, e: Index): GraphValue {
+  const builder = building(frame, e.span);
+  const varies = from !== undefined && from.length > 0 && frame.graph.parent !== undefined;
+  return varies ? builder.gather(frame.graph.use(x), builder.constant({ dtype: 'i32', axes: [] }, [value]), axis.name)
+    : builder.pick(frame.graph.use(x), axis.name, value);
+}
+
+function listElement(frame: Frame, object: Extract<Value, { kind: 'vector' | 'list' }>, e: Index): Value {
   const index = evaluate(frame, e.index);
   const length = object.kind === 'vector' ? object.data.length : object.items.length;
   if (index.kind !== 'number') fail(messages.notAnIndex(describe(index), e.index.span));

@@ -13,7 +13,7 @@ import { boundNames } from './statements.js';
 import type { Value } from './value.js';
 
 const knownFunctions: ReadonlySet<string> = new Set(['floor', 'ceil', 'round', 'min', 'max', 'abs', 'sqrt', 'ln', 'exp', 'among']);
-const knownKinds: ReadonlySet<Value['kind']> = new Set(['number', 'axis', 'bool', 'symbol', 'string', 'none', 'vector', 'list']);
+const knownKinds: ReadonlySet<Value['kind']> = new Set(['number', 'axis', 'bool', 'symbol', 'string', 'none', 'vector']);
 
 interface Search { readonly index: string; readonly isKnown: (name: string) => boolean; readonly found: Expr[] }
 
@@ -26,7 +26,7 @@ export function indexUses(frame: Frame, body: readonly Statement[], index: strin
   const inner = new Set(body.flatMap(boundNames));
   const isKnown = (name: string): boolean => {
     const value = inner.has(name) ? undefined : frame.scope.find(name);
-    return value !== undefined && knownKinds.has(value.kind);
+    return value !== undefined && isPlain(value);
   };
   const found: Expr[] = [];
   search(body, { index, isKnown, found });
@@ -75,11 +75,17 @@ export function valuesAt(frame: Frame, uses: readonly Expr[], index: string, val
   const scope = new Scope(frame.scope);
   scope.set(index, value);
   try {
-    return JSON.stringify(uses.map((e) => plain(evaluate({ ...frame, scope, symbols: true }, e))));
+    const values = uses.map((e) => evaluate({ ...frame, scope, symbols: true }, e));
+    return values.every(isPlain) ? JSON.stringify(values.map(plain)) : undefined;
   } catch (e) {
     if (e instanceof Abandoned) return undefined;
     throw e;
   }
+}
+
+/** Known now, all of it: no list of tensors or layers. */
+export function isPlain(v: Value): boolean {
+  return v.kind === 'list' || v.kind === 'tuple' ? v.items.every(isPlain) : knownKinds.has(v.kind);
 }
 
 /** Without origins: two equal numbers are one. */

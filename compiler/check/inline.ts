@@ -8,9 +8,11 @@ export interface TableMap {
   readonly params: ReadonlyMap<number, number>;
   readonly states: ReadonlyMap<number, number>;
   readonly constants: ReadonlyMap<Node, readonly (readonly number[])[]>;
+  /** Of uses of shared parameters. */
+  readonly rows: ReadonlyMap<Node, readonly number[]>;
 }
 
-const unchanged: TableMap = { params: new Map(), states: new Map(), constants: new Map() };
+const unchanged: TableMap = { params: new Map(), states: new Map(), constants: new Map(), rows: new Map() };
 
 /** States written in the builder's graph so far, and how to find the one that a read means. */
 export interface StateReads { readonly written: WrittenStates; readonly find: (read: ForeignRead) => number }
@@ -44,7 +46,10 @@ function mapOperation(node: Node, tables: TableMap): Operation {
   const operation = operationOf(node);
   const state = (index: number): number => tables.states.get(index) ?? index;
   switch (operation.op) {
-    case 'param': return { ...operation, param: tables.params.get(operation.param) ?? operation.param };
+    case 'param': {
+      const rows = tables.rows.get(node) ?? operation.rows;
+      return { ...operation, param: tables.params.get(operation.param) ?? operation.param, ...(rows === undefined ? {} : { rows }) };
+    }
     case 'state': case 'state_write': case 'window': return { ...operation, state: state(operation.state) };
     case 'const': {
       const perIteration = tables.constants.get(node);
@@ -61,7 +66,7 @@ function mapOperation(node: Node, tables: TableMap): Operation {
 
 /** The same graph over other tables. */
 export function mapGraph(graph: Graph, tables: TableMap): Graph {
-  const { params, states, constants } = tables;
-  if (params.size + states.size + constants.size === 0) return graph;
+  const { params, states, constants, rows } = tables;
+  if (params.size + states.size + constants.size + rows.size === 0) return graph;
   return { ...graph, nodes: graph.nodes.map((node) => ({ ...node, ...mapOperation(node, tables) }) as Node) };
 }

@@ -6,6 +6,7 @@ import type { DType } from '../ir/dtype.js';
 import { isFloat } from '../ir/dtype.js';
 import type { AxisValue } from './axis.js';
 import { coerce } from './arguments.js';
+import { endingIn, inOrder } from './axis-order.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { spread } from './elementwise.js';
 import { bindAxes } from './unify.js';
@@ -17,7 +18,7 @@ import { describe, none, type StateValue, type TemplateValue, type TensorValue, 
 
 export function instantiate(frame: Frame, template: TemplateValue, span: Span, label?: Label): Value {
   const { layer } = template;
-  const instance = childInstance(frame.instance, { label, name: layer.name.name, span });
+  const instance = childInstance(frame.instance, { label, name: layer.name.name, span, ...(template.shared === undefined ? {} : { shared: template.shared }) });
   if (label !== undefined) frame.instance.members.set(label.name, instance);
   const scope = new Scope(template.scope);
   const inside: Frame = { ...frame, scope, instance, depth: frame.depth + 1, emitted: undefined, extras: undefined, symbols: undefined };
@@ -71,8 +72,16 @@ function checkResults(inside: Frame, layer: Layer, results: readonly Value[], re
     if (declared.type.kind === 'simple-type') return returnedState(layer, value, declared.span);
     const found = spread(inside, requireTensor(inside, { value, span: declared.span }, `what ${layer.name.name} returns`), call);
     requireResultAxes(inside, layer, { type: declared.type, span: declared.span }, found, rest);
-    return settle(inside, found, declared.type);
+    const names = declared.type.axes.map((e) => resolveAxis(inside, e).name);
+    return settle(inside, reordered(inside, found, names), declared.type);
   });
+}
+
+/** A result has its axes in the declared order. */
+function reordered(inside: Frame, t: TensorValue, last: readonly string[]): TensorValue {
+  const found = inside.graph.use(t);
+  const value = inOrder(inside, found, endingIn(found.type.axes, last), t.span);
+  return value === found ? t : { ...t, graph: inside.graph, value };
 }
 
 function returnedState(layer: Layer, value: Value, span: Span): StateValue {

@@ -34,9 +34,11 @@ export function mergeTables(run: Elaboration, iterations: readonly Iteration[]):
   const params = new Map<number, number>();
   const states = new Map<number, number>();
   const constants = new Map<Node, readonly (readonly number[])[]>();
+  const rows = new Map<Node, readonly number[]>();
   columns[0].forEach(({ node, times }, i) => {
     const nodes = columns.map((c) => c[i].node);
-    if (node.op === 'param' && !params.has(node.param)) {
+    if (node.op === 'param' && node.rows !== undefined) rows.set(node, nodes.flatMap((n) => (n as typeof node).rows!));
+    else if (node.op === 'param' && !params.has(node.param)) {
       const merged = paths((n) => run.params[(n as typeof node).param].paths, nodes);
       params.set(node.param, run.params.push({ ...run.params[node.param], paths: merged }) - 1);
     }
@@ -52,7 +54,7 @@ export function mergeTables(run: Elaboration, iterations: readonly Iteration[]):
       if (merged !== undefined) constants.set(node, merged);
     }
   });
-  return { params, states, constants };
+  return { params, states, constants, rows };
 }
 
 type Constant = Extract<Node, { op: 'const' }>;

@@ -1,7 +1,7 @@
 /** What a spec says about a model besides its graph: for the passes, commands and runtime that come later. */
 import type { WeightRule } from '../../dsl/ast.js';
 import type { Span } from '../../dsl/span.js';
-import type { Module, ParamDecl, Storage } from '../ir/graph.js';
+import type { Module, ParamDecl, Quantized } from '../ir/graph.js';
 import type { Precision } from './frame.js';
 
 export interface ModelInfo {
@@ -15,6 +15,8 @@ export interface ModelInfo {
   readonly quantize: readonly QuantizeRule[];
   /** The `weights` section, absent if the spec has none. */
   readonly weights?: { readonly rules: readonly WeightRule[]; readonly span: Span };
+  /** Labels of `head`s that were not asked for: nothing under them is built or loaded. */
+  readonly absentHeads: readonly string[];
   readonly train?: TrainInfo;
   readonly mesh?: MeshInfo;
   /** Dims that the model declares by name. */
@@ -27,7 +29,7 @@ export interface TrainInfo { readonly rule: string; readonly settings: ReadonlyM
 /** Binds multi-rank entry points: ranks per kind of parallelism. */
 export interface MeshInfo { readonly entries: ReadonlyMap<string, number>; readonly spans: ReadonlyMap<string, Span>; readonly span: Span }
 
-export interface QuantizeRule { readonly storage: Extract<Storage, { kind: 'int4' }>; readonly paths: readonly string[]; readonly span: Span }
+export interface QuantizeRule { readonly storage: Quantized; readonly paths: readonly string[]; readonly span: Span }
 
 /** Scalars in one parameter, over all iterations. */
 export function parameterSize(p: ParamDecl): number {

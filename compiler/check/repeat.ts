@@ -4,7 +4,10 @@
  */
 import type { RepeatStatement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
-import type { Graph, Value as GraphValue } from '../ir/graph.js';
+import type { Span } from '../../dsl/span.js';
+import { sameAxes } from '../ir/axes.js';
+import type { Graph, TensorType, Value as GraphValue } from '../ir/graph.js';
+import { inOrder } from './axis-order.js';
 import { requireExtent } from './dims.js';
 import { sizeOf } from './elementwise.js';
 import { evaluate } from './evaluate.js';
@@ -12,10 +15,11 @@ import { factor } from './factor.js';
 import { foreignReads } from './foreign-states.js';
 import { Abandoned, childInstance, fail, tensor, type Frame, type PathDecision } from './frame.js';
 import { GraphScope } from './graph-scope.js';
-import { indexUses, plain, valuesAt } from './index-uses.js';
+import { indexUses, isPlain, plain, valuesAt } from './index-uses.js';
 import { integer } from './number.js';
 import { Scope } from './scope.js';
 import { boundNames, execute } from './statements.js';
+import { mapTensors, tensorsIn } from './tensors-in.js';
 import { describe, errorValue, none, type Value } from './value.js';
 
 /** One iteration as a graph of its own. Inputs: carried tensors, then captured values of the graph around it. */
@@ -53,11 +57,11 @@ export function executeRepeat(frame: Frame, s: RepeatStatement): void {
     for (const n of names) frame.scope.set(n, errorValue);
     throw e;
   }
-  const entering = new Map([...start].flatMap(([n, v]) => (v.kind === 'tensor' ? [[n, frame.graph.use(v)] as const] : [])));
+  const entering = new Map([...start].flatMap(([n, v]) => tensorsIn(n, v)).map(([n, t]) => [n, frame.graph.use(t)]));
   const results = factor(frame, s.label, steps.map((step) => step.iteration), entering);
   for (const [n, v] of steps.at(-1)!.carried) {
-    if (v.kind === 'tensor') frame.scope.set(n, { ...tensor(frame, results.get(n)!, s.span), settled: v.settled });
-    else if (frame.scope.findAssignable(n) !== undefined) frame.scope.set(n, v);
+    const left = mapTensors(n, v, (t, at) => ({ ...tensor(frame, results.get(at)!, s.span), settled: t.settled }));
+    if (tensorsIn(n, v).length > 0 || frame.scope.findAssignable(n) !== undefined) frame.scope.set(n, left);
   }
 }
 
@@ -81,7 +85,11 @@ function executeIterations(frame: Frame, s: RepeatStatement, count: number, star
 
 /** What the carried values decide in the body: tensors by their type, others by their value. */
 function carriedKey(carried: ReadonlyMap<string, Value>): string | undefined {
-  const parts = [...carried.values()].map((v) => (v.kind === 'tensor' ? `${JSON.stringify(v.value.type)} ${v.settled}` : v.kind === 'state' ? `state ${v.state}` : JSON.stringify(plain(v))));
+  const parts = [...carried].map(([name, v]) => {
+    const tensors = tensorsIn(name, v);
+    if (v.kind === 'state') return `state ${v.state}`;
+    return tensors.length === 0 ? (isPlain(v) ? JSON.stringify(plain(v)) : undefined) : tensors.map(([at, t]) => `${at} ${JSON.stringify(t.value.type)} ${t.settled}`).join();
+  });
   return parts.some((p) => p === undefined) ? undefined : parts.join();
 }
 
@@ -111,6 +119,11 @@ function carriedNames(frame: Frame, s: RepeatStatement): readonly string[] {
   return [...new Set(s.body.flatMap(boundNames))].filter((n) => frame.scope.findAssignable(n) !== undefined);
 }
 
+/** A carried value leaves with its axes in the order in which it entered. */
+function asEntered(inside: Frame, value: GraphValue, entered: TensorType | undefined, span: Span): GraphValue {
+  return entered !== undefined && sameAxes(entered.axes, value.type.axes) ? inOrder(inside, value, entered.axes, span) : value;
+}
+
 function executeIteration(frame: Frame, s: RepeatStatement, index: number, carried: ReadonlyMap<string, Value>): Step {
   const label = { ...s.label, written: true };
   const instance = childInstance(frame.instance, { label, index, owner: s, name: s.label.name, span: s.span });
@@ -119,9 +132,10 @@ function executeIteration(frame: Frame, s: RepeatStatement, index: number, carri
   const inside: Frame = { ...frame, scope, instance, graph, depth: frame.depth + 1 };
   const enters: string[] = [];
   for (const [name, value] of carried) {
-    if (value.kind !== 'tensor') { scope.set(name, value); continue; }
-    enters.push(name);
-    scope.set(name, { ...tensor(inside, graph.builder.input(name, value.value.type), value.span), settled: value.settled });
+    scope.set(name, mapTensors(name, value, (t, at) => {
+      enters.push(at);
+      return { ...tensor(inside, graph.builder.input(at, t.value.type), t.span), settled: t.settled };
+    }));
   }
   scope.set(s.index.name, { ...integer(index), from: [{ name: s.index.name, value: index, span: s.index.span, from: [] }] });
   const errors = frame.run.diagnostics.length;
@@ -129,7 +143,8 @@ function executeIteration(frame: Frame, s: RepeatStatement, index: number, carri
   execute(inside, s.body);
   if (frame.run.diagnostics.length > errors) throw new Abandoned();
   const next = new Map([...carried.keys()].map((n) => [n, scope.find(n)!]));
-  const leaving = [...next].flatMap(([n, v]) => (v.kind === 'tensor' ? [{ name: n, value: graph.use(v) }] : []));
+  const entering = new Map([...carried].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => [name, t.value.type]));
+  const leaving = [...next].flatMap(([n, v]) => tensorsIn(n, v)).map(([name, t]) => ({ name, value: asEntered(inside, graph.use(t), entering.get(name), t.span) }));
   const exports = graph.exports.map((x, i) => ({ name: `export${i}`, value: x.value }));
   const iteration: Iteration = {
     graph: graph.builder.finish([...leaving, ...exports]), enters, leaves: leaving.map((l) => l.name),

@@ -21,6 +21,7 @@ export function signature(graph: Graph, run: Elaboration, prefix: string, foreig
 function nodeText(n: Node, run: Elaboration, prefix: string, erase: (path: string) => string, foreign: (path: string) => string): string {
   switch (n.op) {
     case 'param': {
+      if (n.rows !== undefined) return `shared ${n.param}`;
       const { paths, type, storage, init, frozen } = run.params[n.param];
       return `param ${paths.map(erase).join()} ${typeText(type)} ${JSON.stringify(storage)} ${JSON.stringify(init)} ${frozen}`;
     }

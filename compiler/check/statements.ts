@@ -9,10 +9,13 @@ import { elementwise, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
 import { Abandoned, attempt, fail, place, type Frame, type Label } from './frame.js';
 import { exportTensor } from './export.js';
+import { executeHead } from './head.js';
 import { rounded } from './instantiate.js';
 import { splitParts } from './join.js';
 import { executeRepeat } from './repeat.js';
+import { declareShared } from './shared.js';
 import { declareTable } from './table.js';
+import { mapTensors } from './tensors-in.js';
 import { describe, errorValue, type Value } from './value.js';
 
 /** Runs the statements in order. Returns what `return` gave, if one was reached. */
@@ -37,10 +40,12 @@ function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
     case 'const': declareConst(frame, s); return undefined;
     case 'table': declareTable(frame, s); return undefined;
     case 'def': frame.scope.set(s.name.name, evaluateTemplate(frame, s.value)); return undefined;
+    case 'shared': declareShared(frame, s); return undefined;
     case 'param': declareParam(frame, s); return undefined;
     case 'state': declareState(frame, s); return undefined;
     case 'assign': assign(frame, s); return undefined;
     case 'repeat': executeRepeat(frame, s); return undefined;
+    case 'head': executeHead(frame, s); return undefined;
     case 'if': return execute(frame, condition(frame, s.condition) ? s.then : s.otherwise);
     case 'at': return executeAt(frame, s);
     case 'return': return s.values.length === 1 ? flatten(evaluate(frame, s.values[0])) : s.values.map((v) => evaluate(frame, v));
@@ -51,6 +56,7 @@ function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
     case 'weights': case 'quantize': case 'precision': case 'train': case 'mesh': case 'setting':
       if (frame.instance.parent !== undefined) fail(messages.sectionInLayer(s.kind, s.span));
       return undefined;
+    case 'import': return fail(messages.unfilledTemplate(s.span));
   }
 }
 
@@ -61,7 +67,7 @@ function flatten(v: Value): readonly Value[] {
 /** Names that a statement binds in its own scope. */
 export function boundNames(s: Statement): readonly string[] {
   switch (s.kind) {
-    case 'dim': case 'const': case 'table': case 'def': case 'state': return [s.name.name];
+    case 'dim': case 'const': case 'table': case 'def': case 'shared': case 'state': return [s.name.name];
     case 'param': return s.names.map((n) => n.name);
     case 'assign': return patternNames(s.target);
     case 'at': return s.body.flatMap(boundNames);
@@ -136,7 +142,7 @@ function increment(frame: Frame, name: string, value: Value, s: AssignStatement)
 }
 
 function bindName(frame: Frame, name: string, value: Value): void {
-  frame.scope.set(name, value.kind === 'tensor' ? rounded(frame, value) : value);
+  frame.scope.set(name, mapTensors(name, value, (t) => rounded(frame, t)));
 }
 
 function condition(frame: Frame, e: RequireStatement['condition']): boolean {

@@ -8,6 +8,7 @@ import type { AxisValue } from './axis.js';
 import type { GraphScope } from './graph-scope.js';
 import { integer, real, type NumberValue } from './number.js';
 import type { Scope } from './scope.js';
+import type { SharedUse } from './shared.js';
 
 export type Value =
   | NumberValue | AxisValue | TensorValue | StateValue | TemplateValue | FnValue
@@ -66,6 +67,8 @@ export interface TemplateValue {
   /** File-level names that the layer sees. */
   readonly scope: Scope;
   readonly bound: ReadonlyMap<string, Value>;
+  /** Every call is a use of one instance. */
+  readonly shared?: SharedUse;
 }
 
 export interface FnValue { readonly kind: 'fn'; readonly fn: Fn | ConstStatement; readonly scope: Scope }

@@ -1,97 +1,100 @@
 /**
- * `config.json` of a published checkpoint -> text of a spec. The spec means what the checkpoint's own code computes in
- * f32: activations, cache and accumulation are f32, weights are what the file stores.
+ * `config.json` of a published checkpoint -> text of a spec, by the rules of its family: a file with a model whose
+ * `import` section says where its numbers stand. The spec means what the checkpoint's own code computes in f32:
+ * activations, cache and accumulation are f32, weights are what the file stores.
  */
-import type { Diagnostic } from '../../dsl/diagnostics.js';
+import type { File, ImportSection, Model } from '../../dsl/ast.js';
+import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
 import type { SourceFile } from '../../dsl/span.js';
-import { Config } from './config.js';
-import { type Importer, normDef, type Spec } from './family.js';
-import { importLatentAttention } from './latent-attention.js';
-import { importLlama } from './llama.js';
+import { Bindings } from './bindings.js';
+import { Config, type Value } from './config.js';
+import { ImportFailure } from './evaluate.js';
+import { Filler } from './fill.js';
 import * as message from './messages.js';
-import { importMixtral } from './mixtral.js';
-
-const importers: Readonly<Record<string, Importer>> = {
-  deepseek_v3: (config) => importLatentAttention(config, 'DeepseekV3', ''),
-  kimi_k2: (config) => importLatentAttention(config, 'KimiK2', ''),
-  llama: importLlama,
-  mixtral: importMixtral,
-};
-/** Models with more than text: the decoder's configuration is nested and its tensors have a prefix. */
-const nested: Readonly<Record<string, Importer>> = {
-  kimi_k25: (config) => importLatentAttention(config, 'KimiK2', 'language_model.'),
-};
+import { readQuantization, type StoredFormat } from './quantization.js';
+import { trim } from './trim.js';
 
 export interface ImportRequest {
   readonly config: SourceFile;
   /** `generation_config.json`, which may name more ids that end a text. */
   readonly generation?: SourceFile;
+  /** Files of families, one's own before those of the standard library: the first that has the architecture is taken. */
+  readonly rules: readonly SourceFile[];
 }
+interface Template { readonly file: File; readonly model: Model; readonly section: ImportSection }
 
 export function importHf(request: ImportRequest): { text?: string; diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const outer = Config.parse(request.config, diagnostics);
   if (outer === undefined) return { diagnostics };
-  const type = outer.text('model_type');
-  const inner = Object.hasOwn(nested, type) ? outer.section('text_config') : outer;
-  const importer = Object.hasOwn(nested, type) ? nested[type] : Object.hasOwn(importers, type) ? importers[type] : undefined;
-  if (importer === undefined || inner === undefined) {
-    if (importer === undefined && diagnostics.length === 0) diagnostics.push(message.unknownArchitecture(type, [...Object.keys(importers), ...Object.keys(nested)], outer.spanOf('model_type')));
-    else if (diagnostics.length === 0) diagnostics.push(message.missingKey('text_config', outer.spanOf('model_type')));
-    return { diagnostics };
+  const type = outer.get('model_type');
+  if (typeof type !== 'string') return { diagnostics: [type === undefined || type === null ? missingType(outer) : message.wrongKind('model_type', 'a string', type, outer.spanOf('model_type'))] };
+  const templates = request.rules.flatMap((source) => templatesOf(source, diagnostics));
+  if (diagnostics.length > 0) return { diagnostics };
+  const found = templates.find((t) => t.section.architectures.some((a) => a.value === type));
+  if (found === undefined) {
+    const known = templates.flatMap((t) => t.section.architectures.map((a) => a.value));
+    return { diagnostics: [message.unknownArchitecture(type, known, outer.spanOf('model_type'))] };
   }
-  const spec = importer(inner);
-  const stop = [...new Set([...inner.ids('eos_token_id'), ...outer.ids('eos_token_id'), ...generationStops(request.generation, diagnostics)])];
-  inner.finish();
-  if (diagnostics.some((d) => d.severity === 'error')) return { diagnostics };
-  return { text: canonical(writeSpec(spec, type, stop)), diagnostics };
+  return fillTemplate(found, type, request);
+}
+
+function missingType(config: Config): Diagnostic {
+  const span = config.spanOf('model_type');
+  return message.missingKey(['model_type'], false, span, span);
+}
+
+function templatesOf(source: SourceFile, diagnostics: Diagnostic[]): Template[] {
+  const { file, diagnostics: syntax } = parse(source);
+  diagnostics.push(...syntax);
+  if (file === undefined || hasErrors(syntax)) return [];
+  const templates = file.items.flatMap((item): Template[] => {
+    const section = item.kind === 'model' ? item.body.find((s) => s.kind === 'import') : undefined;
+    return item.kind === 'model' && section !== undefined ? [{ file, model: item, section }] : [];
+  });
+  if (templates.length === 0) diagnostics.push(message.noTemplate({ ...file.span, end: 0 }));
+  return templates;
+}
+
+function fillTemplate({ file, model, section }: Template, type: string, request: ImportRequest): { text?: string; diagnostics: readonly Diagnostic[] } {
+  const config = Config.parse(request.config, [], section.within?.name)!;
+  const generation = request.generation === undefined ? { ids: [], diagnostics: [] } : generationStops(request.generation);
+  const diagnostics: Diagnostic[] = [...generation.diagnostics];
+  const given = new Map<string, Value>([['stop_tokens', [...new Set([...idsOf(config), ...generation.ids])]]]);
+  const bindings = new Bindings(section, config, given);
+  let stored: StoredFormat | undefined;
+  const filler = new Filler(bindings, config, () => (stored ??= readQuantization(config)));
+  const body = filler.block(model.body, new Set());
+  const failures = [...bindings.checkRequirements(), ...filler.failures].map((f: ImportFailure) => f.diagnostic);
+  diagnostics.push(...new Set(failures));
+  for (const entry of section.entries) if (entry.kind === 'known') for (const key of entry.keys) config.skip(key.name);
+  diagnostics.push(...config.unread().map((key) => message.unknownKey(key, file.span.file, config.spanOf(key))));
+  if (diagnostics.length > 0) return { diagnostics };
+  const origin = [
+    ...(model.leading ?? []),
+    `# Imported from config.json (model_type ${type}) by the rules of ${file.span.file}:`,
+    '# f32 activations, cache and accumulation; weights as stored.',
+  ];
+  const filled: Model = { ...model, body, leading: origin };
+  return { text: canonical(trim({ ...file, items: file.items.map((i) => (i === model ? filled : i)) }, filled)), diagnostics };
+}
+
+function idsOf(config: Config): number[] {
+  return [config.get('eos_token_id'), config.member(config.root, 'eos_token_id')].flatMap((v) => (Array.isArray(v) ? v : [v])).filter((v): v is number => Number.isSafeInteger(v));
+}
+
+function generationStops(file: SourceFile): { ids: number[]; diagnostics: Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const config = Config.parse(file, diagnostics);
+  return { ids: config === undefined ? [] : idsOf(config), diagnostics };
 }
 
 /** As `firn fmt` would write it. */
-function canonical(text: string): string {
-  const { file, diagnostics } = parse({ path: 'imported.firn', text });
-  if (file === undefined || diagnostics.length > 0) throw new Error(`import: wrote a spec that does not parse: ${diagnostics[0]?.message}\n${text}`);
-  return print(file);
-}
-
-function generationStops(file: SourceFile | undefined, diagnostics: Diagnostic[]): number[] {
-  return file === undefined ? [] : (Config.parse(file, diagnostics)?.ids('eos_token_id') ?? []);
-}
-
-function writeSpec(spec: Spec, type: string, stop: readonly number[]): string {
-  const { prefix } = spec;
-  const indent = (lines: readonly string[], by: string): string => lines.map((line) => `${by}${line}\n`).join('');
-  return `# Imported from config.json (model_type ${type}): f32 activations, cache and accumulation; weights as stored.
-use std.{${spec.uses.join(', ')}}
-
-model ${spec.name} {
-  dim vocab = ${spec.vocab}
-  dim hidden = ${spec.hidden}
-  context ${spec.context}
-${stop.length === 0 ? '' : `  stop [${stop.join(', ')}]\n`}
-${indent([normDef(spec.eps), ...spec.defs], '  ')}
-  x = embed = embedding(tokens, vocab, hidden)
-  repeat layers[${spec.layers}] as i {
-    export hidden = x
-    x += attn = attention(attn_norm = norm(x))
-    x += ffn = ${spec.ffn}
-  }
-  h = final_norm = norm(x)
-  logits = head = linear(h, vocab)
-
-${indent([...spec.quantize, 'precision { activations: f32  cache: f32  accumulate: f32 }'], '  ')}
-  weights {
-${indent([
-    `"${prefix}model.embed_tokens.weight" -> embed.table`,
-    `"${prefix}model.layers.{i}.input_layernorm.weight" -> layers[i].attn_norm.weight`,
-    `"${prefix}model.layers.{i}.post_attention_layernorm.weight" -> layers[i].ffn_norm.weight`,
-    ...spec.weights,
-    `"${prefix}model.norm.weight" -> final_norm.weight`,
-    `"${prefix}lm_head.weight" -> head.weight`,
-    ...spec.rest,
-  ], '    ')}  }
-}
-`;
+function canonical(file: File): string {
+  const text = print(file);
+  const { diagnostics } = parse({ path: 'imported.firn', text });
+  if (diagnostics.length > 0) throw new Error(`import: wrote a spec that does not parse: ${diagnostics[0].message}\n${text}`);
+  return text;
 }

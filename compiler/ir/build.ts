@@ -67,7 +67,7 @@ export class GraphBuilder {
 
   private one(operation: Operation, ...operands: Value[]): Value { return this.emit(operation, operands)[0]; }
 
-  param(param: number): Value { return this.one({ op: 'param', param }); }
+  param(param: number, rows?: readonly number[]): Value { return this.one(rows === undefined ? { op: 'param', param } : { op: 'param', param, rows }); }
   state(state: number, at?: number): Value { return this.one(at === undefined ? { op: 'state', state } : { op: 'state', state, at }); }
 
   constant(type: TensorType, data: readonly number[], perIteration?: readonly (readonly number[])[]): Value {

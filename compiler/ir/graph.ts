@@ -28,6 +28,7 @@ export interface Value { readonly id: ValueId; readonly type: TensorType }
  * - starts [sequences + 1]: tokens of sequence s are starts[s] .. starts[s + 1] - 1 of this launch.
  * - rows [outputs]: which tokens' logits are wanted.
  * - temperature [1] f32, seed [1] u32, top_k [1] i32, top_p [1] f32: sampling (see passes/sample.ts).
+ * Models that look ahead have `aheadK` [tokens] besides: the id K places later in the sequence, -1 where it is not known.
  */
 export const entryInputs = ['tokens', 'position', 'sequence', 'slot', 'blocks', 'starts', 'rows', 'temperature', 'seed', 'top_k', 'top_p'] as const;
 
@@ -38,18 +39,26 @@ export const dynamicDims = ['tokens', 'outputs', 'sequences', 'blocks', 'slots',
 export const entryDim = /^slots_\d+$/;
 
 /** What the elements of a parameter are in memory. */
-export type Storage =
-  | { readonly kind: 'plain'; readonly dtype: DType }
-  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' };
+export type Storage = { readonly kind: 'plain'; readonly dtype: DType } | Quantized;
+export type Quantized =
+  | { readonly kind: 'int4'; readonly group: number; readonly along: string; readonly scale: 'bf16' }
+  /** e4m3 codes with one f32 scale per `block` x `block` elements of the stored matrix. */
+  | { readonly kind: 'fp8'; readonly block: number }
+  /** e2m1 codes with a power of two (e8m0) per `group` neighbours. */
+  | { readonly kind: 'mxfp4'; readonly group: number; readonly along: string };
 
 export interface ParamDecl {
-  /** One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside. */
+  /**
+   * One path per iteration of the enclosing repeats (outermost slowest), `layers[3].ffn.experts.gate`; one if outside.
+   * Where `shared`, the nodes that use it say with `rows` which path they mean.
+   */
   readonly paths: readonly string[];
   readonly type: TensorType;
   readonly storage: Storage;
   /** Distribution or constant for seeded initialisation. */
   readonly init: Init;
   readonly frozen: boolean;
+  readonly shared?: boolean;
   /** With several ranks: `type` is that of one rank's part; the whole has `count` times its extent along `axis`, part i being that of place i on the mesh axis `group`. */
   readonly shard?: readonly { readonly axis: string; readonly group: string; readonly count: number }[];
   readonly span?: Span;
@@ -93,7 +102,7 @@ export interface Module {
   readonly taps: readonly { readonly output: string; readonly names: readonly string[] }[];
 }
 
-export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly picks?: string }
+export interface AttendSource { readonly mask?: Expr; readonly window?: number; readonly every?: number; readonly fixed?: boolean; readonly picks?: string }
 
 interface NodeBase {
   readonly operands: readonly ValueId[];
@@ -108,7 +117,8 @@ export type OpName = Operation['op'];
 
 export type Operation =
   // Sources
-  | { readonly op: 'param'; readonly param: number }
+  /** `rows`, where several places use one declaration: which of its paths each iteration means. */
+  | { readonly op: 'param'; readonly param: number; readonly rows?: readonly number[] }
   /**
    * The state's value when the entry point starts (first use) or as last written. `at`: that of one iteration of the
    * repeats around its writer, whichever this is; such a read comes after the write and writes nothing.
@@ -180,7 +190,8 @@ export type Operation =
    * `causal` states that mask implies key position <= query position; `window` that it implies their difference < window.
    * `sink`: index among extras of one more logit in the denominator. A query with no key gives 0.
    * `sources`, one per k, says what differs between them: `mask` holds besides the common one, `every` m: entry g stands
-   * for the positions g m .. g m + m - 1 and its key position is the last of them, `picks`: only the entries are seen
+   * for the positions g m .. g m + m - 1 and its key position is the last of them, `fixed`: keys of no token (parameters),
+   * which every query may see, their key position being -1, `picks`: only the entries are seen
    * whose numbers an operand (i32, over tokens, `picks` and axes of the scores) holds, -1 being none. Those operands
    * follow k and v.
    * Result 0: sum of softmax(s) * v, axes of s without keys, then v's own. Result 1 if `exports`: the maximal score over

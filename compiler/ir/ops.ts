@@ -45,7 +45,8 @@ function fixedSize(axis: Axis, stage: string): number {
 }
 
 const boolOperands: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
-const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
+/** Functions that whole numbers are widened for. */
+export const floatOperands: ReadonlySet<ScalarFunction> = new Set(['power', 'exp', 'log', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'softplus', 'erf', 'sin', 'cos', 'floor', 'round', 'order']);
 const numericOperands: ReadonlySet<ScalarFunction> = new Set(['add', 'subtract', 'multiply', 'divide', 'floor_divide', 'mod', 'negate', 'absolute', 'sign']);
 
 /** Floats of any width mix; everything else must be of one dtype. */
@@ -232,7 +233,7 @@ export const opRules: { readonly [K in OpName]: { readonly operands: number | 'a
   pick: { operands: 1, infer: inferPick },
   concat: { operands: 'any', infer: inferConcat },
   stack: { operands: 'any', infer: inferStack },
-  broadcast: { operands: 1, infer: (op, [x]) => { requireFresh(x, op.axis.name, 'broadcast'); return [{ dtype: x.dtype, axes: [op.axis, ...x.axes] }]; } },
+  broadcast: { operands: 1, infer: (op, [x]) => { requireFresh(x, op.axis.name, 'broadcast'); return [{ dtype: x.dtype, axes: withNewAxis(x.axes, op.axis) }]; } },
   reduce: { operands: 1, infer: inferReduce },
   contract: { operands: 'any', infer: inferContract },
   cumulate: { operands: 1, infer: (op, [x]) => { requireAxis(x, op.axis, 'cumulate'); return [{ dtype: widened(x.dtype), axes: x.axes }]; } },
@@ -255,6 +256,13 @@ export const opRules: { readonly [K in OpName]: { readonly operands: number | 'a
   reduce_scatter: { operands: 1, infer: (op, [x], c) => [scaledAxis(x, op.axis, (n) => n / ranks(op.group, c, 'reduce_scatter'), 'reduce_scatter')] },
   rank: { operands: 0, infer: () => [{ dtype: 'i32', axes: [] }] },
 };
+
+/** Behind the dynamic axes, so that a value of tokens still starts with them. */
+function withNewAxis(axes: readonly Axis[], axis: Axis): readonly Axis[] {
+  if (typeof axis.size !== 'number') return [axis, ...axes];
+  const dynamic = axes.filter((a) => typeof a.size !== 'number');
+  return [...dynamic, axis, ...axes.filter((a) => typeof a.size === 'number')];
+}
 
 function inferIota(op: { readonly axis: string }, declared: TensorType | undefined): readonly TensorType[] {
   if (declared === undefined || declared.axes.length !== 1 || declared.axes[0].name !== op.axis) throw new Error(`iota: needs a declared type with the one axis '${op.axis}'`);

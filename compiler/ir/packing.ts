@@ -26,13 +26,21 @@ export type Packing =
    * the block's columns, 16 rows each. Of a word, nibbles i and 4 + i hold the row l / 4 + 8 (i mod 2) at the columns
    * 2 (l mod 4) + 8 (i / 2) and one further: a shift and a mask give two neighbours in the halves of a word.
    */
-  | { readonly kind: 'int4-mma'; readonly order: readonly string[]; readonly lanes: string; readonly width: 16; readonly group: number };
+  | { readonly kind: 'int4-mma'; readonly order: readonly string[]; readonly lanes: string; readonly width: 16; readonly group: number }
+  /**
+   * Codes of small floats with one scale per `group` elements along the last axis of `order`, value = code * scale, in
+   * blocks as those of `int4`: u32 words, word j * width + r holding the next elements of row r, lowest bits first, then
+   * `width` scales. `e4m3`: 4 codes a word, scales f32. `e2m1`: 8 codes a word, scales e8m0 (one byte each).
+   * Rows and elements beyond the extents have code 0 and scale 0 (e8m0: 2 ** -127).
+   */
+  | { readonly kind: 'scaled'; readonly code: 'e4m3' | 'e2m1'; readonly order: readonly string[]; readonly lanes: string; readonly width: number; readonly group: number };
 
 export function printPacking(p: Packing): string {
   switch (p.kind) {
     case 'dense': return `dense[${p.order.join(', ')}]`;
     case 'panel': return `panel[${p.order.join(', ')}; ${p.lanes} by ${p.width}]`;
     case 'int4': return `int4[${p.order.join(', ')}; ${p.lanes} by ${p.width}, group ${p.group}]`;
+    case 'scaled': return `${p.code}[${p.order.join(', ')}; ${p.lanes} by ${p.width}, group ${p.group}]`;
     case 'int4-mma': return `int4-mma[${p.order.join(', ')}; ${p.lanes} by 16, group ${p.group}]`;
   }
 }

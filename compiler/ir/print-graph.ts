@@ -29,7 +29,12 @@ function printPaths(paths: readonly string[]): string {
 }
 
 export function printStorage(s: Storage): string {
-  return s.kind === 'plain' ? s.dtype : `int4(group: ${s.group}, along: ${s.along}, scale: ${s.scale})`;
+  switch (s.kind) {
+    case 'plain': return s.dtype;
+    case 'int4': return `int4(group: ${s.group}, along: ${s.along}, scale: ${s.scale})`;
+    case 'fp8': return `fp8(block: ${s.block})`;
+    case 'mxfp4': return `mxfp4(group: ${s.group}, along: ${s.along})`;
+  }
 }
 
 function printParam(p: ParamDecl): string {
@@ -81,7 +86,10 @@ function checksum(data: readonly number[]): string {
 }
 
 function printSource(s: AttendSource, i: number, names: readonly string[]): string {
-  const rules = [...(s.mask === undefined ? [] : [`mask=${printExpr(s.mask, names)}`]), ...(s.window === undefined ? [] : [`window=${s.window}`]), ...(s.every === undefined ? [] : [`every=${s.every}`]), ...(s.picks === undefined ? [] : [`picks=${s.picks}`])];
+  const rules = [
+    ...(s.mask === undefined ? [] : [`mask=${printExpr(s.mask, names)}`]), ...(s.window === undefined ? [] : [`window=${s.window}`]),
+    ...(s.every === undefined ? [] : [`every=${s.every}`]), ...(s.fixed ? ['fixed'] : []), ...(s.picks === undefined ? [] : [`picks=${s.picks}`]),
+  ];
   return `source${i}(${rules.join(' ')})`;
 }
 
@@ -99,7 +107,7 @@ function printAttend(op: Extract<Operation, { op: 'attend' }>): string {
 
 function printAttributes(op: Operation): string {
   switch (op.op) {
-    case 'param': return String(op.param);
+    case 'param': return op.rows === undefined ? String(op.param) : `${op.param} rows ${op.rows.join(' ')}`;
     case 'state': return op.at === undefined ? String(op.state) : `${op.state} at ${op.at}`;
     case 'state_write': return String(op.state);
     case 'const': return [printData(op.data), ...(op.perIteration ? [`per iteration ${op.perIteration.map(printData).join(' ')}`] : [])].join(' ');

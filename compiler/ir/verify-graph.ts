@@ -105,7 +105,7 @@ function verifyOp(node: Node, where: string, scope: Scope): void {
   const { context, problems } = scope;
   if (scope.insideScan && ['param', 'state', 'state_write', 'window', 'attend', 'select_keys', 'scan'].includes(node.op)) problems.push(`${where}: not allowed in the body of a scan`);
   switch (node.op) {
-    case 'param': verifySlots(context.params[node.param]?.paths.length, where, scope); break;
+    case 'param': verifyParam(node, where, scope); break;
     case 'state':
       if (node.at === undefined) verifySlots(context.states[node.state]?.paths.length, where, scope);
       else if (context.states[node.state]?.paths[node.at] === undefined) problems.push(`${where}: there is no iteration ${node.at}`);
@@ -123,6 +123,13 @@ function verifyOp(node: Node, where: string, scope: Scope): void {
     case 'attend': verifyMask(node, where, problems); break;
     default:
   }
+}
+
+function verifyParam(node: Extract<Node, { op: 'param' }>, where: string, scope: Scope): void {
+  const decl = scope.context.params[node.param];
+  if ((decl?.shared === true) !== (node.rows !== undefined)) scope.problems.push(`${where}: a shared parameter and rows go together`);
+  verifySlots(node.rows?.length ?? decl?.paths.length, where, scope);
+  if (node.rows?.some((row) => decl?.paths[row] === undefined)) scope.problems.push(`${where}: rows beyond the ${decl?.paths.length} paths`);
 }
 
 function verifySlots(found: number | undefined, where: string, scope: Scope): void {

@@ -15,7 +15,7 @@ export interface WeightSource {
   readonly path: string;
   /**
    * Name in the checkpoint. `{experts}` stands for the index along the weight's axis `experts`: one stored tensor per
-   * index. A name ending in `.weight` may also be stored as `.weight_packed`, `.weight_scale` and `.weight_shape` (int4).
+   * index; text in brackets may be missing: `[model.]embed.weight`. A name ending in `.weight` may also be stored as `.weight_packed`, `.weight_scale` and `.weight_shape` (int4).
    */
   readonly tensor: string;
   /** Shape that the stored tensor has. */
@@ -27,4 +27,11 @@ export interface WeightSource {
   /** The rule it came from, as written, and `file:line`. */
   readonly rule: string;
   readonly where: string;
+}
+
+/** A stored name with and without what stands in brackets, the longest first. */
+export function nameVariants(name: string): string[] {
+  const [whole, optional] = /\[([^[\]]*)\]/.exec(name) ?? [];
+  if (whole === undefined) return [name];
+  return [name.replace(whole, optional), name.replace(whole, '')].flatMap(nameVariants);
 }

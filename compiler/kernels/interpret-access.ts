@@ -5,7 +5,8 @@ import { indexedAxes, type Shape } from './build-shapes.js';
 import { fromBf16, fromF16, toBf16, toF16 } from './half.js';
 import { compileScalar, defineTile, tileOf, viewOf, type Action, type BoundView, type Machine, type Register } from './interpret-machine.js';
 import { alignment, offsets, stridesByName, volume } from './interpret-tables.js';
-import { int4BlockBytes, int4Location, isInt4, numberArithmetic, type Int4Packing } from './packing-address.js';
+import { floatValues, fromE8m0 } from './float-codes.js';
+import { int4BlockBytes, int4Location, isInt4, isScaled, numberArithmetic, scaledLocation, type Int4Packing, type ScaledPacking } from './packing-address.js';
 
 type Load = Extract<Statement, { op: 'load' }>;
 type Store = Extract<Statement, { op: 'store' }>;
@@ -98,7 +99,10 @@ export function compileLoad(m: Machine, s: Load): Action {
   const out = defineTile(m, s.out);
   const runs = compileRuns(m, bound, s.at, s.out.shape);
   const { length } = runs;
-  const read = isInt4(bound.view.packing) ? int4Reader(bound, bound.view.packing, runs, out, s.out.dtype === 'bf16') : plainReader(bound, runs, out);
+  const { packing } = bound.view;
+  const round = s.out.dtype === 'bf16';
+  const read = isInt4(packing) ? int4Reader(bound, packing, runs, out, round)
+    : isScaled(packing) ? scaledReader(bound, packing, runs, out, round) : plainReader(bound, runs, out);
   const fill = Number(s.fill);
   const check = readCheck(m, bound, runs);
   return () => runs.each((row, base, lo, hi, start) => {
@@ -150,6 +154,32 @@ function widenRun(bits: Uint32Array, to: number, data: Uint16Array, first: numbe
 
 function copyRun(out: Register, to: number, data: Register, first: number, step: number, count: number): void {
   for (let i = 0; i < count; i++) out[to + i] = data[first + i * step];
+}
+
+function scaledReader(bound: BoundView, packing: ScaledPacking, runs: Runs, out: Register, round: boolean): RunReader {
+  const values = floatValues[packing.code];
+  const mask = values.length - 1;
+  const places = Array.from(runs.places);
+  const scaleAt = (at: number): number => {
+    if (packing.code === 'e4m3') return floatOf(bound.data[at]);
+    return fromE8m0((bound.halves[at >> 1] >> ((at & 1) * 8)) & 0xff);
+  };
+  return (_base, from, count, to) => {
+    for (let d = 0; d < places.length; d++) places[d] = runs.places[d];
+    for (let i = 0; i < count; i++) {
+      if (runs.axis >= 0) places[runs.axis] = from + i;
+      const { word, shift, scale } = scaledLocation(numberArithmetic, packing, bound.extents, places);
+      const product = Math.fround(values[(bound.data[word] >>> shift) & mask] * scaleAt(scale));
+      out[to + i] = round ? fromBf16(toBf16(product)) : product;
+    }
+  };
+}
+
+const word = new Uint32Array(1);
+const wordAsFloat = new Float32Array(word.buffer);
+function floatOf(bits: number): number {
+  word[0] = bits;
+  return wordAsFloat[0];
 }
 
 function int4Reader(bound: BoundView, packing: Int4Packing, runs: Runs, out: Register, round: boolean): RunReader {

@@ -3,7 +3,7 @@
  */
 import type { DType } from '../ir/dtype.js';
 import type { Program, Scalar, Tile, TileId, View } from '../ir/kernel.js';
-import { int4BlockBytes, int4BlockLength, isInt4 } from './packing-address.js';
+import { blockBytes, blockLength, isCoded } from './packing-address.js';
 import { evaluateScalar } from './scalar.js';
 
 /** Elements of one tile, row-major in its shape. 16-bit floats are held as f32 values that they can represent; bool as 0, 1. */
@@ -11,7 +11,7 @@ export type Register = Float32Array | Int32Array | Uint32Array;
 
 /**
  * A view during one launch. The element at `places` lies at the sum over axes of floor(p / width) * stride +
- * remainder * (p mod width), in elements; for int4 that sum is the block, and remainder is 0.
+ * remainder * (p mod width), in elements; for codes with scales that sum is the block, and remainder is 0.
  */
 export interface BoundView {
   readonly view: View;
@@ -19,9 +19,9 @@ export interface BoundView {
   readonly strides: number[];
   readonly widths: readonly number[];
   readonly remainders: readonly number[];
-  /** The stored elements: halves for 16-bit floats, u32 words for int4. */
+  /** The stored elements: halves for 16-bit floats, u32 words for codes with scales. */
   data: Register | Uint16Array;
-  /** The same bytes as 16-bit units, for the scales of int4. */
+  /** The same bytes as 16-bit units, for scales. */
   halves: Uint16Array;
   /** In checked mode, per element: which program stored it, + 1. */
   owners?: Int32Array;
@@ -126,7 +126,7 @@ function unbound(view: View): BoundView {
   const widths = view.axes.map((a) => {
     if (packing.kind === 'dense') return 1;
     if (a.name === packing.lanes) return packing.width;
-    return isInt4(packing) && a.name === packing.order.at(-1) ? int4BlockLength(packing) : 1;
+    return isCoded(packing) && a.name === packing.order.at(-1) ? blockLength(packing) : 1;
   });
   const remainders = view.axes.map((a) => (packing.kind === 'panel' && a.name === packing.lanes ? 1 : 0));
   return { view, extents: view.axes.map(() => 0), strides: view.axes.map(() => 0), widths, remainders, data: nothing, halves: nothing };
@@ -143,7 +143,7 @@ export function bindView(bound: BoundView, dims: Readonly<Record<string, number>
   }
   const whole = view.strides ? stridedSpan(extents, view.strides) : next;
   bound.data = typedArray(view, bytes, whole);
-  bound.halves = isInt4(view.packing) ? new Uint16Array(bytes.buffer, bytes.byteOffset, bound.data.length * 2) : nothing;
+  bound.halves = isCoded(view.packing) ? new Uint16Array(bytes.buffer, bytes.byteOffset, bound.data.length * 2) : nothing;
   bound.owners = checked && view.access !== 'read' ? new Int32Array(whole) : undefined;
 }
 
@@ -153,17 +153,17 @@ function stridedSpan(extents: readonly number[], strides: readonly number[]): nu
   return extents.reduce((n, e, d) => n + (e - 1) * strides[d], 1);
 }
 
-/** `whole`: elements, or blocks for int4. */
+/** `whole`: elements, or blocks of codes with scales. */
 function typedArray(view: View, bytes: Uint8Array, whole: number): Register | Uint16Array {
-  const int4 = isInt4(view.packing) ? view.packing : undefined;
-  const half = !int4 && (view.dtype === 'bf16' || view.dtype === 'f16');
-  const count = int4 ? (whole * int4BlockBytes(int4)) / 4 : whole;
+  const coded = isCoded(view.packing) ? view.packing : undefined;
+  const half = !coded && (view.dtype === 'bf16' || view.dtype === 'f16');
+  const count = coded ? (whole * blockBytes(coded)) / 4 : whole;
   const needed = count * (half ? 2 : 4);
   if (bytes.length < needed) throw new Error(`view '${view.name}' needs ${needed} bytes, ${bytes.length} are bound`);
   if (needed > 0 && bytes.byteOffset % (half ? 2 : 4) !== 0) throw new Error(`view '${view.name}' starts at byte ${bytes.byteOffset}, which is not aligned to its elements`);
   if (needed === 0) return half ? nothing : new Uint32Array(0);
   if (half) return new Uint16Array(bytes.buffer, bytes.byteOffset, count);
-  if (int4 || view.dtype === 'u32') return new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+  if (coded || view.dtype === 'u32') return new Uint32Array(bytes.buffer, bytes.byteOffset, count);
   if (view.dtype === 'f32') return new Float32Array(bytes.buffer, bytes.byteOffset, count);
   return new Int32Array(bytes.buffer, bytes.byteOffset, count);
 }

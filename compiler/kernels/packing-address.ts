@@ -6,6 +6,7 @@ import type { DType } from '../ir/dtype.js';
 import { dtypeBytes } from '../ir/dtype.js';
 import type { Scalar } from '../ir/kernel.js';
 import type { Packing } from '../ir/packing.js';
+import { floatBits } from './float-codes.js';
 import { floorDivide, modulo, plus, times, toScalar } from './scalar.js';
 
 /** Arithmetic on non-negative integers; `divide` floors. */
@@ -28,14 +29,34 @@ export const numberArithmetic: Arithmetic<number> = {
 export const scalarArithmetic: Arithmetic<Scalar> = { constant: toScalar, add: plus, multiply: times, divide: floorDivide, modulo };
 
 export type Int4Packing = Extract<Packing, { kind: 'int4' | 'int4-mma' }>;
-export type PlainPacking = Exclude<Packing, Int4Packing>;
+export type ScaledPacking = Extract<Packing, { kind: 'scaled' }>;
+export type PlainPacking = Exclude<Packing, Int4Packing | ScaledPacking>;
 
 export function isInt4(packing: Packing): packing is Int4Packing { return packing.kind === 'int4' || packing.kind === 'int4-mma'; }
+
+/** Codes with scales: what is stored says which type a load yields no more than that it is a float. */
+export function isCoded(packing: Packing): packing is Int4Packing | ScaledPacking { return isInt4(packing) || isScaled(packing); }
+export function isScaled(packing: Packing): packing is ScaledPacking { return packing.kind === 'scaled'; }
+
+/** Codes of one u32 word. */
+export function codesPerWord(packing: ScaledPacking): number { return 32 / floatBits[packing.code]; }
+
+/** Bytes of one block: codes of `width` rows by `group` elements, then their scales. */
+export function scaledBlockBytes(packing: ScaledPacking): number {
+  return packing.width * ((packing.group * floatBits[packing.code]) / 8 + (packing.code === 'e4m3' ? 4 : 1));
+}
 
 /** Bytes of one int4 block: codes of `width` rows by `group` elements, then their scales. */
 export function int4BlockBytes(packing: Int4Packing): number {
   if (packing.kind === 'int4-mma') return int4MmaBlock(packing).words * 4;
   return packing.width * (packing.group / 2 + 2);
+}
+
+export function blockBytes(packing: Int4Packing | ScaledPacking): number {
+  return packing.kind === 'scaled' ? scaledBlockBytes(packing) : int4BlockBytes(packing);
+}
+export function blockLength(packing: Int4Packing | ScaledPacking): number {
+  return packing.kind === 'scaled' ? packing.group : int4BlockLength(packing);
 }
 
 /** Elements of the last axis that one block holds. */
@@ -94,6 +115,23 @@ export function int4Location<T>(m: Arithmetic<T>, packing: Int4Packing, extents:
   return { word, shift: m.multiply(m.modulo(inGroup, 8), m.constant(4)), scale };
 }
 
+/** As `int4Location`; the scale is an index among f32 units for e4m3, among bytes for e2m1. */
+export function scaledLocation<T>(m: Arithmetic<T>, packing: ScaledPacking, extents: readonly T[], index: readonly T[]): Int4Location<T> {
+  const { width, group } = packing;
+  const perWord = codesPerWord(packing);
+  const lanes = packing.order.indexOf(packing.lanes);
+  const along = extents.length - 1;
+  const blocks = extents.map((e, i) => (i === lanes ? ceilBy(m, e, width) : i === along ? ceilBy(m, e, group) : e));
+  const block = rowMajor(m, blocks, index.map((e, i) => (i === lanes ? m.divide(e, width) : i === along ? m.divide(e, group) : e)));
+  const lane = m.modulo(index[lanes], width);
+  const inGroup = m.modulo(index[along], group);
+  const bytes = scaledBlockBytes(packing);
+  const unit = packing.code === 'e4m3' ? 4 : 1;
+  const word = m.add(m.multiply(block, m.constant(bytes / 4)), m.add(m.multiply(m.divide(inGroup, perWord), m.constant(width)), lane));
+  const scale = m.add(m.multiply(block, m.constant(bytes / unit)), m.add(m.constant((width * group * 4) / perWord / unit), lane));
+  return { word, shift: m.multiply(m.modulo(inGroup, perWord), m.constant(32 / perWord)), scale };
+}
+
 function mmaLocation<T>(m: Arithmetic<T>, packing: Extract<Packing, { kind: 'int4-mma' }>, block: T, row: T, column: T): Int4Location<T> {
   const { words } = int4MmaBlock(packing);
   const times = (a: T, b: number): T => m.multiply(a, m.constant(b));
@@ -133,11 +171,16 @@ export function checkPacking(packing: Packing): void {
     if (![16, 32, 64].includes(packing.group)) fail(`group ${packing.group} is not 16, 32 or 64`);
     return;
   }
+  if (packing.kind === 'scaled') {
+    if (packing.group < codesPerWord(packing) || packing.group % codesPerWord(packing) !== 0) fail(`group ${packing.group} is not a multiple of ${codesPerWord(packing)}`);
+    if (scaledBlockBytes(packing) % 4 !== 0) fail(`width ${packing.width} gives blocks that are not u32-aligned`);
+    return;
+  }
   if (packing.group < 8 || packing.group % 8 !== 0) fail(`group ${packing.group} is not a multiple of 8`);
   if (packing.width % 2 !== 0) fail(`width ${packing.width} is odd, blocks would not be u32-aligned`);
 }
 
-/** Bytes that the tensor takes when packed, padding included. `dtype` is ignored for int4. */
+/** Bytes that the tensor takes when packed, padding included. `dtype` is ignored for codes with scales. */
 export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype: DType): number {
   checkPacking(packing);
   const extents = orderedExtents(packing, axes);
@@ -148,10 +191,10 @@ export function packedBytes(packing: Packing, axes: readonly SizedAxis[], dtype:
       const padded = extents.map((e, i) => (packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) * packing.width : e));
       return product(padded) * dtypeBytes(dtype);
     }
-    case 'int4': case 'int4-mma': {
-      const length = int4BlockLength(packing);
+    case 'int4': case 'int4-mma': case 'scaled': {
+      const length = packing.kind === 'scaled' ? packing.group : int4BlockLength(packing);
       const blocks = extents.map((e, i) => (i === extents.length - 1 ? Math.ceil(e / length) : packing.order[i] === packing.lanes ? Math.ceil(e / packing.width) : e));
-      return product(blocks) * int4BlockBytes(packing);
+      return product(blocks) * (packing.kind === 'scaled' ? scaledBlockBytes(packing) : int4BlockBytes(packing));
     }
   }
 }

@@ -5,7 +5,8 @@
 import { dtypeBytes, type DType } from '../ir/dtype.js';
 import type { Packing } from '../ir/packing.js';
 import { fromBf16, decodeElements, encodeElements, toBf16 } from './half.js';
-import { checkPacking, int4BlockBytes, int4BlockLength, int4Location, isInt4, numberArithmetic, orderedExtents, packedBytes, type Int4Packing, type PlainPacking, type SizedAxis } from './packing-address.js';
+import { checkPacking, int4BlockBytes, int4BlockLength, int4Location, isInt4, isScaled, numberArithmetic, orderedExtents, packedBytes, type Int4Packing, type PlainPacking, type SizedAxis } from './packing-address.js';
+import { packScaled, quantizeScaled, unpackScaled } from './scaled-packing.js';
 
 type Words = Uint16Array | Uint32Array;
 
@@ -38,14 +39,16 @@ export function unpackBytes(packing: PlainPacking, axes: readonly SizedAxis[], d
   return out;
 }
 
-/** Rounds f32 (or integer) values to `dtype` and packs them; for int4 quantises them (see `quantizeInt4`). */
+/** Rounds f32 (or integer) values to `dtype` and packs them; for codes with scales quantises them (see `quantizeInt4`, `quantizeScaled`). */
 export function pack(packing: Packing, axes: readonly SizedAxis[], dtype: DType, values: ArrayLike<number>): Uint8Array {
+  if (isScaled(packing)) return packScaled(packing, axes, quantizeScaled(packing, axes, values));
   if (!isInt4(packing)) return packBytes(packing, axes, dtype, encodeElements(values, dtype));
   return packInt4(packing, axes, quantizeAlong(packing, axes, values));
 }
 
 /** The values a packed tensor stands for, row-major in `axes`; 16-bit floats widened, int4 as code times scale in f32. */
 export function unpack(packing: Packing, axes: readonly SizedAxis[], dtype: DType, packed: Uint8Array): Float32Array | Int32Array | Uint32Array {
+  if (isScaled(packing)) return unpackScaled(packing, axes, packed);
   if (!isInt4(packing)) return decodeElements(unpackBytes(packing, axes, dtype, packed), dtype);
   const { codes, scales } = unpackInt4(packing, axes, packed);
   const out = new Float32Array(codes.length);

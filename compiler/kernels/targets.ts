@@ -24,7 +24,10 @@ const unlimited = 1 << 30;
 
 /** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
 export function scheduleFor(target: Target, few: boolean): Schedule {
-  const common = { prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, chunkTile: few ? 0 : unlimited, narrowScans: target !== 'reference' && target !== 'cpu' && target !== 'null', afterAttend: few ? 'together' : 'apart' } as const;
+  const common = {
+    prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, afterAttend: few ? 'together' : 'apart',
+    chunkTile: few ? 0 : unlimited, narrowScans: !['reference', 'cpu', 'null'].includes(target),
+  } as const;
   switch (target) {
     case 'reference': return {
       ...common, panel: 0,

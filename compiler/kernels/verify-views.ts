@@ -1,7 +1,7 @@
 /** Laws of views and of the grid: what is declared before the body. */
 import type { Program, Scalar, View } from '../ir/kernel.js';
 import { printView } from './print.js';
-import { checkPacking, isInt4 } from './packing-address.js';
+import { checkPacking, isCoded } from './packing-address.js';
 import { visitScalar } from './scalar.js';
 import type { Violation } from './verify.js';
 
@@ -43,6 +43,6 @@ function viewFaults(v: View): [law: string, message: string][] {
     if (v.access !== 'read') faults.push(['views', `a ${v.packing.kind} view may only be read`]);
     try { checkPacking(v.packing); } catch (error) { faults.push(['packing', (error as Error).message]); }
   }
-  if (isInt4(v.packing) && v.dtype !== 'f32' && v.dtype !== 'bf16') faults.push(['packing', `int4 is loaded as f32 or bf16, not ${v.dtype}`]);
+  if (isCoded(v.packing) && v.dtype !== 'f32' && v.dtype !== 'bf16') faults.push(['packing', `${v.packing.kind} is loaded as f32 or bf16, not ${v.dtype}`]);
   return faults;
 }

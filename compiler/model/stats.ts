@@ -54,8 +54,13 @@ function groupOf(param: ParamDecl, fraction: number): Group {
 function storedBytes(storage: Storage, shape: readonly { name: string; size: number }[]): number {
   const elements = shape.reduce((n, a) => n * a.size, 1);
   if (storage.kind === 'plain') return elements * dtypeBytes(storage.dtype);
+  if (storage.kind === 'fp8') {
+    // Blocks of the matrix made of the last axis and the one before it.
+    const [rows, columns] = shape.slice(-2).map((a) => Math.ceil(a.size / storage.block));
+    return elements + shape.slice(0, -2).reduce((n, a) => n * a.size, 4 * rows * columns);
+  }
   const along = shape.find((a) => a.name === storage.along)?.size ?? 1;
-  return elements / 2 + (elements / along) * Math.ceil(along / storage.group) * 2;
+  return elements / 2 + (elements / along) * Math.ceil(along / storage.group) * (storage.kind === 'int4' ? 2 : 1);
 }
 
 /** Elements of one entry: the axes of fixed size. */

@@ -1,6 +1,7 @@
 import type { WeightRule } from '../../dsl/ast.js';
 import type { Storage } from '../ir/graph.js';
 import type { DType } from '../ir/dtype.js';
+import { nameVariants } from '../ir/weight-sources.js';
 import { instantiateName, matchPath, NameError, parseName, parsePath } from './weight-names.js';
 
 /**
@@ -16,8 +17,10 @@ export function storedDTypes(rules: readonly WeightRule[], stored: (name: string
       try {
         const match = matchPath(rule.target, segments);
         const name = match && instantiateName(parseName(rule.sources[0].value), match, match.axes.map(() => ''));
-        const dtype = name === undefined ? undefined : stored(name.replaceAll('{}', '0'));
-        if (dtype !== undefined) return { kind: 'plain', dtype };
+        for (const variant of name === undefined ? [] : nameVariants(name)) {
+          const dtype = stored(variant.replaceAll('{}', '0'));
+          if (dtype !== undefined) return { kind: 'plain', dtype };
+        }
       } catch (error) {
         if (!(error instanceof NameError)) throw error;
       }

@@ -47,7 +47,8 @@ export interface PathMatch {
 
 /** Matches a parameter's path against a rule's target, or says nothing if it is another one's. Throws NameError for a target no rule can have. */
 export function matchPath(target: Selector, path: readonly PathSegment[]): PathMatch | undefined {
-  if (target.segments.length !== path.length) return undefined;
+  // Most rules are about other parameters: found out before anything is allocated.
+  if (target.segments.length !== path.length || !target.segments.every((s, i) => s.capture !== undefined || s.names.includes(path[i].name))) return undefined;
   const captures = new Map<string, string>();
   const axes: string[] = [];
   let choice = 0;
@@ -58,9 +59,7 @@ export function matchPath(target: Selector, path: readonly PathSegment[]): PathM
       if (captures.has(segment.capture) && captures.get(segment.capture) !== name) return undefined;
       captures.set(segment.capture, name);
     } else {
-      const k = segment.names.indexOf(name);
-      if (k < 0) return undefined;
-      if (segment.names.length > 1) choice = k;
+      if (segment.names.length > 1) choice = segment.names.indexOf(name);
     }
     if (segment.index === undefined) {
       if (index !== undefined) return undefined;

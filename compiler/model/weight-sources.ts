@@ -5,6 +5,7 @@
  */
 import type { Selector, WeightRule } from '../../dsl/ast.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
+import { conditionalRule } from '../../dsl/section-messages.js';
 import type { Span } from '../../dsl/span.js';
 import type { Module, ParamDecl } from '../ir/graph.js';
 import type { WeightSource, WeightSources } from '../ir/weight-sources.js';
@@ -17,14 +18,20 @@ interface Parameter { readonly path: string; readonly segments: readonly PathSeg
 /** A parameter that a rule claims: the stored name, and the parameter's axes that are not spelled out in it. */
 interface Claim { readonly parameter: Parameter; readonly name: string; readonly choice: number; readonly axes: readonly SizedAxis[] }
 
-export function resolveWeightSources(module: Module, rules: readonly WeightRule[], section: Span): { sources: WeightSources; diagnostics: Diagnostic[] } {
+/** `absentHeads`: their tensors may be in a checkpoint and are not read. */
+export function resolveWeightSources(module: Module, rules: readonly WeightRule[], section: Span, absentHeads: readonly string[] = []): { sources: WeightSources; diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const parameters = module.params.flatMap(parametersOf);
   const found = new Map<string, { source: WeightSource; span: Span }>();
   const ignore: string[] = [];
   for (const rule of rules) {
+    if (rule.when !== undefined) diagnostics.push(conditionalRule(rule.when.span));
     if (rule.kind === 'ignore') ignore.push(...rule.patterns.map((p) => p.value));
     if (rule.kind !== 'map') continue;
+    if (rule.target.segments[0].names.some((name) => absentHeads.includes(name))) {
+      ignore.push(...rule.sources.map((s) => s.value.replace(/\{[^}]*\}/g, '*')));
+      continue;
+    }
     for (const source of resolveRule(rule, parameters, diagnostics)) {
       const first = found.get(source.path);
       if (first) diagnostics.push(message.mappedTwice(source.path, first.span, rule.span));

@@ -13,9 +13,13 @@ import { indexGraph, typeOf, axisNames, type GraphIndex } from '../ir/graph-inde
 import { FirnError } from '../../dsl/diagnostics.js';
 import * as messages from '../../dsl/schedule-messages.js';
 import type { Span } from '../../dsl/span.js';
+import { alignmentFor, type Alignment } from '../model/block-alignment.js';
 import { lanesOf } from '../kernels/lower/tiling.js';
 
-export function choosePackings(module: Module, panel: number, int4: 'int4' | 'int4-mma' = 'int4'): Map<number, Packing> {
+interface Choice { readonly panel: number; readonly int4: 'int4' | 'int4-mma'; readonly alignment: Alignment }
+
+export function choosePackings(module: Module, panel: number, int4: 'int4' | 'int4-mma' = 'int4', alignment = alignmentFor()): Map<number, Packing> {
+  const choice: Choice = { panel, int4, alignment };
   const found = new Map<number, Packing>();
   visitGraph(module.graph, (index, node) => {
     if (node.op !== 'contract') return;
@@ -23,13 +27,13 @@ export function choosePackings(module: Module, panel: number, int4: 'int4' | 'in
       const param = parameterOf(index, node.operands[side]);
       if (!param) continue;
       const decl = module.params[param.node.param];
-      const packing = packingFor(index, node, side, param.names, decl, { panel, int4 });
+      const packing = packingFor(index, node, side, param.names, decl, choice);
       if (packing) found.set(param.node.param, packing);
     }
   });
   module.params.forEach((decl, i) => {
     if (found.has(i)) return;
-    if (decl.storage.kind === 'int4') throw new FirnError([messages.neverSummed(decl.paths[0], spanOf(decl))]);
+    if (decl.storage.kind !== 'plain') throw new FirnError([messages.neverSummed(decl.paths[0], spanOf(decl))]);
     found.set(i, { kind: 'dense', order: decl.type.axes.map((a) => a.name) });
   });
   return found;
@@ -53,7 +57,7 @@ function parameterOf(index: GraphIndex, value: ValueId): { node: Node & { op: 'p
   return inner && { node: inner.node, names: new Map([...inner.names].map(([outer, own]) => [outer === node.from ? node.to : outer, own])) };
 }
 
-function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, choice: { panel: number; int4: 'int4' | 'int4-mma' }): Packing | undefined {
+function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 | 1, names: ReadonlyMap<string, string>, decl: ParamDecl, choice: Choice): Packing | undefined {
   const mine = axisNames(typeOf(index, node.operands[side]));
   const other = axisNames(typeOf(index, node.operands[1 - side]));
   const lanes = lanesOf(node, mine, other);
@@ -63,13 +67,25 @@ function packingFor(index: GraphIndex, node: Node & { op: 'contract' }, side: 0 
   const outer = mine.filter((a) => a !== lanes && !node.over.includes(a)).map(own);
   const inOrder = (list: readonly string[]): string[] => decl.type.axes.map((a) => a.name).filter((n) => list.includes(n));
   const order = [...inOrder(outer), own(lanes), ...inOrder(over)];
-  if (decl.storage.kind === 'int4' && decl.storage.along !== order[order.length - 1]) {
-    throw new FirnError([messages.groupedAlongOther(decl.paths[0], decl.storage.along, order[order.length - 1], spanOf(decl))]);
+  const { storage } = decl;
+  if (storage.kind === 'plain') return choice.panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: choice.panel };
+  if (choice.int4 === 'int4-mma' && storage.kind !== 'int4') throw new FirnError([messages.formatNotOnTarget(decl.paths[0], storage.kind, spanOf(decl))]);
+  if (storage.kind === 'fp8') return blocked(decl, storage.block, order, own(lanes), choice);
+  if (storage.along !== order[order.length - 1]) {
+    throw new FirnError([messages.groupedAlongOther(decl.paths[0], storage.along, order[order.length - 1], spanOf(decl))]);
   }
-  const inFragments = choice.int4 === 'int4-mma' && order.at(-2) === own(lanes) && decl.storage.kind === 'int4' && [16, 32, 64].includes(decl.storage.group);
-  if (decl.storage.kind === 'int4' && inFragments) return { kind: 'int4-mma', order, lanes: own(lanes), width: 16, group: decl.storage.group };
-  if (decl.storage.kind === 'int4') return { kind: 'int4', order, lanes: own(lanes), width: 8, group: decl.storage.group };
-  return choice.panel === 0 ? { kind: 'dense', order } : { kind: 'panel', order, lanes: own(lanes), width: choice.panel };
+  const { group } = storage;
+  if (storage.kind === 'mxfp4') return { kind: 'scaled', code: 'e2m1', order, lanes: own(lanes), width: 8, group };
+  const inFragments = choice.int4 === 'int4-mma' && order.at(-2) === own(lanes) && [16, 32, 64].includes(group);
+  return inFragments ? { kind: 'int4-mma', order, lanes: own(lanes), width: 16, group } : { kind: 'int4', order, lanes: own(lanes), width: 8, group };
+}
+
+/** Scales of blocks, which lie anywhere on the stored matrix, as scales of groups along the axis that is summed. */
+function blocked(decl: ParamDecl, block: number, order: readonly string[], lanes: string, choice: Choice): Packing {
+  const along = order[order.length - 1];
+  const group = choice.alignment(decl, along, block);
+  if (group === 0 || group % 4 !== 0) throw new FirnError([messages.blocksCut(decl.paths[0], along, block, spanOf(decl))]);
+  return { kind: 'scaled', code: 'e4m3', order, lanes, width: 8, group };
 }
 
 function spanOf(decl: ParamDecl): Span {

@@ -1,11 +1,12 @@
 /** What one kernel costs, as polynomials in the dims of an entry: executed operations, and bytes it must touch. */
-import type { Node, ValueId } from '../ir/graph.js';
+import type { Axis, Node, ValueId } from '../ir/graph.js';
+import { bytesPerElement } from '../ir/storage.js';
 import { indexGraph, typeOf } from '../ir/graph-index.js';
 import { addDims, multiplyDims, symbol, type Dim } from '../ir/dim.js';
 import { dtypeBytes } from '../ir/dtype.js';
 import type { Scalar } from '../ir/kernel.js';
 import { dimScalar, type Level } from '../kernels/lower/lowering.js';
-import { plus } from '../kernels/scalar.js';
+import { minimum, plus, toScalar } from '../kernels/scalar.js';
 import { sources } from './fuse-rules.js';
 
 /** Floating-point operations of contractions and of everything, and bytes read and written. `context`: keys per query. */
@@ -14,7 +15,7 @@ export interface UnitCost { readonly contraction: Scalar; readonly flops: Scalar
 export function costOfUnit(level: Level, roots: readonly ValueId[]): UnitCost {
   let contraction: Dim = 0;
   let other: Dim = 0;
-  let bytes: Dim = 0;
+  let bytes: Scalar = toScalar(0);
   const seen = new Set<ValueId>();
   const visit = (value: ValueId, top: boolean, rows: Dim | undefined): void => {
     if (seen.has(value)) return;
@@ -22,21 +23,21 @@ export function costOfUnit(level: Level, roots: readonly ValueId[]): UnitCost {
     const node = level.index.producer.get(value);
     const isSource = !node || sources.has(node.op);
     if (isSource || (!top && level.stored.has(value))) {
-      bytes = addDims(bytes, storedBytes(level, value, rows));
+      bytes = plus(bytes, storedBytes(level, value, rows));
       return;
     }
     if (node.op === 'state_write') {
-      bytes = addDims(bytes, multiplyDims(elements(level, node.operands[2]), dtypeBytes(typeOf(level.index, value).dtype)));
+      bytes = plus(bytes, dimScalar(multiplyDims(elements(level, node.operands[2]), dtypeBytes(typeOf(level.index, value).dtype))));
       return node.operands.slice(1).forEach((o) => visit(o, false, undefined));
     }
-    if (top) bytes = addDims(bytes, multiplyDims(elements(level, value), dtypeBytes(typeOf(level.index, value).dtype)));
+    if (top) bytes = plus(bytes, dimScalar(multiplyDims(elements(level, value), dtypeBytes(typeOf(level.index, value).dtype))));
     const [dots, rest] = operations(level, node);
     contraction = addDims(contraction, dots);
     other = addDims(other, rest);
     node.operands.forEach((o, i) => visit(o, false, rowsRead(level, node, i)));
   };
   for (const root of roots) visit(root, true, undefined);
-  return { contraction: dimScalar(contraction), flops: dimScalar(addDims(contraction, other)), bytes: dimScalar(bytes) };
+  return { contraction: dimScalar(contraction), flops: dimScalar(addDims(contraction, other)), bytes };
 }
 
 export function sumCosts(costs: readonly UnitCost[]): UnitCost {
@@ -52,18 +53,24 @@ function elements(level: Level, value: ValueId): Dim {
 function rowsRead(level: Level, node: Node, i: number): Dim | undefined {
   if (node.op === 'gather' && i === 0) return elements(level, node.operands[1]);
   if (node.op === 'contract' && node.select && i === 1) return elements(level, node.operands[2]);
-  if (node.op === 'attend' && i >= 4) return multiplyDims(symbol('tokens'), symbol('context'));
+  // The queries of a sequence see the same entries.
+  if (node.op === 'attend' && i >= 4) return multiplyDims(symbol('sequences'), symbol('context'));
   return undefined;
 }
 
-function storedBytes(level: Level, value: ValueId, rows: Dim | undefined): Dim {
+/** Of `rows` stretches along the outermost axis; no more than there are, however many tokens choose among them. */
+function storedBytes(level: Level, value: ValueId, rows: Dim | undefined): Scalar {
   const node = level.index.producer.get(value);
   const type = typeOf(level.index, value);
   const storage = node?.op === 'param' ? level.params[node.param].storage : undefined;
-  const each = storage?.kind === 'int4' ? 0.5 + 2 / storage.group : dtypeBytes(storage?.kind === 'plain' ? storage.dtype : type.dtype);
-  const axes = rows === undefined ? type.axes : type.axes.slice(1);
-  const fixed = axes.reduce((n, a) => (typeof a.size === 'number' ? n * a.size : n), 1);
-  return axes.reduce<Dim>((n, a) => (typeof a.size === 'number' ? n : multiplyDims(n, a.size)), multiplyDims(rows ?? 1, Math.ceil(fixed * each)));
+  const each = storage === undefined ? dtypeBytes(type.dtype) : bytesPerElement(storage);
+  const of = (axes: readonly Axis[], count: Dim): Dim => {
+    const fixed = axes.reduce((n, a) => (typeof a.size === 'number' ? n * a.size : n), 1);
+    return axes.reduce<Dim>((n, a) => (typeof a.size === 'number' ? n : multiplyDims(n, a.size)), multiplyDims(count, Math.ceil(fixed * each)));
+  };
+  if (rows === undefined || type.axes.length === 0) return dimScalar(of(type.axes, 1));
+  const chosen = dimScalar(of(type.axes.slice(1), rows));
+  return typeof type.axes[0].size === 'number' ? minimum(chosen, dimScalar(of(type.axes, 1))) : chosen;
 }
 
 /** Contraction operations and others of one node. */

@@ -5,6 +5,7 @@
  *   kv = state_write(state, slot, entry)   =>  kv = rename tokens -> slots (entry)
  *   attend(q, .., k, v)                    =>  p = exp(score - max) where sequences agree and the mask holds; (p @ v) / sum(p)
  *   scan carry s (state)                   =>  the same from `initial`, without state or chunk body
+ *   select_keys(scores, ..)                =>  top of the scores of the sequence's tokens, as numbers of entries
  *   window(state, x, ..)                   =>  gather(x, earlier tokens of the sequence), `initial` before its start
  *
  * Needs tokens of a sequence side by side from position 0. Gives a graph without state; scores are tokens x tokens.
@@ -19,13 +20,14 @@ import { copyNode, rebuildModule } from '../ir/rebuild.js';
 type Attend = Extract<Node, { op: 'attend' }>;
 type Window = Extract<Node, { op: 'window' }>;
 type Scan = Extract<Node, { op: 'scan' }>;
+type Select = Extract<Node, { op: 'select_keys' }>;
 
 export function expandAttend(module: Module): Module {
   return rebuildModule(module, () => (node, operands, b) => {
     switch (node.op) {
       case 'state_write': return [writtenEntries(node.results[0].type.axes[0].name, operands[1], operands[2], b)];
       case 'attend': return expand(node, operands, b);
-      case 'select_keys': throw new Error('expand-attend: entries that are selected have no training form');
+      case 'select_keys': return [select(node, operands, b)];
       case 'state': if (node.at !== undefined) throw new Error('expand-attend: the state of another iteration has no training form'); return undefined;
       case 'window': return [expandWindow(node, module.states[node.state].initial, operands, b), operands[0]];
       case 'scan': return freshScan(node, module.states, operands, b);
@@ -75,14 +77,45 @@ function scoreSource(node: Attend, operands: readonly Value[], source: number, b
   const { k, v } = sources[source];
   const keys = node.keys[source];
   const tokens = tokenAxis(position.type, 'expand-attend').name;
-  const args = [b.contract(q, k, node.over), position, b.rename(position, tokens, keys), ...extras];
-  const { mask, every = 1, picks } = node.sources?.[source] ?? {};
-  if (picks !== undefined) throw new Error('expand-attend: entries that are picked have no training form');
-  const conditions = [b.map('equal', sequence, b.rename(sequence, tokens, keys)), buildExpr(b, node.mask, args)];
+  const { mask, every = 1, fixed, picks } = node.sources?.[source] ?? {};
+  const args = [b.contract(q, k, node.over), position, fixed ? b.scalar(-1, 'i32') : b.rename(position, tokens, keys), ...extras];
+  const conditions = [...(fixed ? [] : [b.map('equal', sequence, b.rename(sequence, tokens, keys))]), buildExpr(b, node.mask, args)];
   if (mask !== undefined) conditions.push(buildExpr(b, mask, args));
-  // All tokens wrote an entry here; only the last of each `every` has one.
-  if (every > 1) conditions.push(b.map('equal', b.map('mod', args[2], b.scalar(every, 'i32')), b.scalar(every - 1, 'i32')));
+  if (every > 1) conditions.push(hasEntry(args[2], every, b));
+  if (picks !== undefined) conditions.push(isPicked(sources[source].picks!, picks, entryNumber(args[2], every, b), b));
   return { score: buildExpr(b, node.score, args), allowed: conditions.reduce((x, y) => b.map('and', x, y)), v, keys };
+}
+
+/** All tokens wrote an entry here; only the last of each `every` has one. */
+function hasEntry(position: Value, every: number, b: GraphBuilder): Value {
+  return b.map('equal', b.map('mod', position, b.scalar(every, 'i32')), b.scalar(every - 1, 'i32'));
+}
+
+function entryNumber(position: Value, every: number, b: GraphBuilder): Value {
+  return every === 1 ? position : b.map('floor_divide', position, b.scalar(every, 'i32'));
+}
+
+/** Whether an entry's number is among the picks, which lie on the axis `on`. */
+function isPicked(picks: Value, on: string, number: Value, b: GraphBuilder): Value {
+  const found = b.reduce(b.cast(b.map('equal', picks, number), 'i32'), 'maximum', [on]);
+  return b.map('equal', found, b.scalar(1, 'i32'));
+}
+
+function select(node: Select, operands: readonly Value[], b: GraphBuilder): Value {
+  const [scores, position, sequence, , ...extras] = operands;
+  const { keys, k, into, every = 1 } = node;
+  const tokens = tokenAxis(position.type, 'expand-attend').name;
+  const keyPosition = b.rename(position, tokens, keys);
+  const conditions = [
+    b.map('equal', sequence, b.rename(sequence, tokens, keys)), b.map('less_equal', keyPosition, position), hasEntry(keyPosition, every, b),
+    buildExpr(b, node.mask, [scores, position, keyPosition, ...extras]),
+  ];
+  const allowed = conditions.reduce((x, y) => b.map('and', x, y));
+  const best = b.top(b.map('select', allowed, scores, b.scalar(hidden)), keys, k, into);
+  const count = b.reduce(b.cast(allowed, 'i32'), 'add', [keys]);
+  const exists = b.map('less', b.iota({ name: into, size: k }), count);
+  const number = b.map('select', exists, entryNumber(b.gather(position, best, tokens), every, b), b.scalar(-1, 'i32'));
+  return number;
 }
 
 /** Element j of a token's window is the token `size - 1 - j` before it. */

@@ -52,8 +52,10 @@ export function repeatsWork(index: GraphIndex, stored: ReadonlySet<ValueId>, val
 const costly: ReadonlySet<Node['op']> = new Set(['reduce', 'cumulate', 'gather', 'top', 'contract']);
 
 /** Whether computing `value` from what is stored computes a node that `is` so. */
-function reaches(index: GraphIndex, stored: ReadonlySet<ValueId>, value: ValueId, is: (node: Node) => boolean): boolean {
+function reaches(index: GraphIndex, stored: ReadonlySet<ValueId>, value: ValueId, is: (node: Node) => boolean, seen = new Set<ValueId>()): boolean {
+  if (seen.has(value)) return false;
+  seen.add(value);
   const node = index.producer.get(value);
   if (!node || sources.has(node.op) || stored.has(value)) return false;
-  return is(node) || node.operands.some((o) => reaches(index, stored, o, is));
+  return is(node) || node.operands.some((o) => reaches(index, stored, o, is, seen));
 }

@@ -34,7 +34,7 @@ interface Entry {
   readonly module: Module;
   readonly options: ScheduleOptions;
   readonly tensors: Tensor[];
-  readonly params: Map<number, number>;
+  readonly params: Map<string, number>;
   readonly states: Map<string, number>;
   kernels: number;
 }
@@ -91,9 +91,10 @@ function sourceTensor(entry: Entry, node: Node, value: ValueId, stored: Readonly
     case 'param': {
       const decl = module.params[node.param];
       const packing = options.packings.get(node.param)!;
-      const tensor = entry.params.get(node.param) ?? add(entry, { kind: 'param', param: node.param, packing });
-      entry.params.set(node.param, tensor);
-      return { tensor, dtype: decl.storage.kind === 'int4' ? 'f32' : decl.storage.dtype, axes: decl.type.axes, packing };
+      const key = `${node.param} ${node.rows?.join() ?? ''}`;
+      const tensor = entry.params.get(key) ?? add(entry, { kind: 'param', param: node.param, packing, ...(node.rows ? { rows: node.rows } : {}) });
+      entry.params.set(key, tensor);
+      return { tensor, dtype: decl.storage.kind === 'plain' ? decl.storage.dtype : 'f32', axes: decl.type.axes, packing };
     }
     case 'state': {
       const key = `${node.state} ${node.at ?? ''}`;

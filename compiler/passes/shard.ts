@@ -86,7 +86,7 @@ function divided(decl: ParamDecl, parts: readonly Part[], { spanOf }: ShardOptio
   for (const { axis, group, count } of parts) {
     const part = axes.find((a) => a.name === axis)!.size as number;
     const { storage } = decl;
-    if (Number.isInteger(part) && storage.kind === 'int4' && storage.along === axis && part % storage.group !== 0) {
+    if (Number.isInteger(part) && (storage.kind === 'int4' || storage.kind === 'mxfp4') && storage.along === axis && part % storage.group !== 0) {
       diagnostics.push(messages.rankPartsCutGroups(axis, part, decl.paths[0], group, count, storage.group, spanOf(group)));
     }
   }

@@ -98,6 +98,7 @@ export function stretch(whole: Region, stride: number, loop: Loop): Region {
 
 /** The row of `rows` that belongs to the current iteration of the loops around a step, outermost slowest. */
 export function rowRegion(rows: Rows, loops: readonly Loop[], entry: string): Region {
+  if (rows.chosen) return chosenRegion(rows, rows.chosen, loops);
   let depth = 0;
   let rest = rows.count;
   while (rest > 1 && depth < loops.length && rest % loops[depth].step.count === 0) rest /= loops[depth++].step.count;
@@ -109,4 +110,17 @@ export function rowRegion(rows: Rows, loops: readonly Loop[], entry: string): Re
     stride *= loops[d].step.count;
   }
   return { buffer: rows.buffer, offset: { base: rows.base, terms }, bytes: rows.bytes, tensor: rows.label };
+}
+
+/** Rows that rise evenly with each loop: `check/factor` rolls up no others. */
+function chosenRegion(rows: Rows, chosen: readonly number[], loops: readonly Loop[]): Region {
+  const terms = [];
+  let inner = chosen.length;
+  for (const { variable, step } of loops) {
+    if (inner === 1) break;
+    inner /= step.count;
+    const stride = step.count > 1 ? (chosen[inner] - chosen[0]) * rows.stride : 0;
+    if (stride !== 0) terms.push({ variable, stride });
+  }
+  return { buffer: rows.buffer, offset: { base: rows.base + chosen[0] * rows.stride, terms }, bytes: rows.bytes, tensor: rows.label };
 }

@@ -12,8 +12,8 @@ export type TensorIndex = number;
 export type Tensor =
   /** An intermediate, stored dense in the order of `axes`. Inside a repeat body it lives for one iteration. */
   | { readonly kind: 'value'; readonly name: string; readonly dtype: DType; readonly axes: readonly Axis[] }
-  /** A parameter of the module; inside a repeat, the slot of the iteration. All uses of one param agree on the packing. */
-  | { readonly kind: 'param'; readonly param: number; readonly packing: Packing }
+  /** A parameter of the module; inside a repeat, the slot of the iteration (or the one in `rows`). All uses agree on the packing. */
+  | { readonly kind: 'param'; readonly param: number; readonly packing: Packing; readonly rows?: readonly number[] }
   /** Inside a repeat, the slot of the iteration, or always the slot `at`. */
   | { readonly kind: 'state'; readonly state: number; readonly at?: number }
   | {

@@ -2,7 +2,7 @@
 import { dtypeBytes } from '../ir/dtype.js';
 import type { Scalar } from '../ir/kernel.js';
 import type { Region, Step } from '../ir/plan.js';
-import { isInt4 } from '../kernels/packing-address.js';
+import { isCoded } from '../kernels/packing-address.js';
 import { times } from '../kernels/scalar.js';
 import type { Move } from './coalesce.js';
 import { stretch, type EntrySpots } from './entry-places.js';
@@ -42,7 +42,7 @@ function placeLaunch(p: Placement, step: Extract<LaunchStep, { kind: 'launch' }>
     const what = `plan: entry '${p.spots.entry.name}': view '${view.name}' of kernel '${program.name}'`;
     if (skipped + bytes > p.spots.bytes(tensor)) throw new Error(`${what} reaches ${skipped + bytes} bytes into '${whole.tensor}', which has ${p.spots.bytes(tensor)}`);
     if (offset !== 0 && view.packing.kind !== 'dense') throw new Error(`${what} starts inside a packed tensor`);
-    if (!isInt4(view.packing) && view.dtype !== p.spots.dtype(tensor)) throw new Error(`${what} is ${view.dtype}, '${whole.tensor}' is ${p.spots.dtype(tensor)}`);
+    if (!isCoded(view.packing) && view.dtype !== p.spots.dtype(tensor)) throw new Error(`${what} is ${view.dtype}, '${whole.tensor}' is ${p.spots.dtype(tensor)}`);
     checkStacked(p, tensor, bytes, what);
     return { ...whole, offset: { ...whole.offset, base: whole.offset.base + skipped }, bytes };
   });

@@ -18,6 +18,7 @@ const packing: Reader<Packing> = byKind({
   dense: record({ kind: oneOf('dense'), order: list(text) }),
   panel: record({ kind: oneOf('panel'), order: list(text), lanes: text, width: size }),
   'int4-mma': record({ kind: oneOf('int4-mma'), order: list(text), lanes: text, width: oneOf(16), group: size }),
+  scaled: record({ kind: oneOf('scaled'), code: oneOf('e4m3', 'e2m1'), order: list(text), lanes: text, width: size, group: size }),
   int4: record({ kind: oneOf('int4'), order: list(text), lanes: text, width: size, group: size }),
 });
 

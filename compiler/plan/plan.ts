@@ -70,12 +70,16 @@ function slotOf(rows: Rows | undefined, at: number | undefined): Rows | undefine
 }
 
 function fixedRows(entry: EntryLaunches, params: ReadonlyMap<number, Rows>, states: ReadonlyMap<number, Rows>, constants: ConstantTables): (tensor: TensorIndex) => Rows {
-  const known = entry.tensors.map((t) => (t.kind === 'param' ? params.get(t.param) : t.kind === 'state' ? slotOf(states.get(t.state), t.at) : t.kind === 'const' ? constants.rowsOf(t) : undefined));
+  const known = entry.tensors.map((t) => (t.kind === 'param' ? chosenRows(params.get(t.param), t.rows) : t.kind === 'state' ? slotOf(states.get(t.state), t.at) : t.kind === 'const' ? constants.rowsOf(t) : undefined));
   return (tensor) => {
     const rows = known[tensor];
     if (!rows) throw new Error(`plan: entry '${entry.name}': tensor ${tensor} has no fixed place`);
     return rows;
   };
+}
+
+function chosenRows(rows: Rows | undefined, chosen: readonly number[] | undefined): Rows | undefined {
+  return rows === undefined || chosen === undefined ? rows : { ...rows, chosen };
 }
 
 /** Port -> offset in `input` or `output`: as large as the entry that needs most. */

@@ -20,6 +20,8 @@ export interface Rows {
   readonly dtype: DType;
   readonly packing: Packing;
   readonly label: string;
+  /** Which row each iteration around the use means; the row of its own number if absent. */
+  readonly chosen?: readonly number[];
 }
 
 /** `layers[3].attn.wq` -> `layers[*].attn.wq`: one name for all iterations. */
@@ -55,7 +57,8 @@ export function layWeights(module: Module, packings: ReadonlyMap<number, Packing
   for (const [param, packing] of packings) {
     const decl = module.params[param];
     const axes = fixedSizes(decl.type.axes, {});
-    const dtype = decl.storage.kind === 'plain' ? decl.storage.dtype : decl.storage.scale;
+    const { storage } = decl;
+    const dtype = storage.kind === 'plain' ? storage.dtype : storage.kind === 'int4' ? storage.scale : 'f32';
     const bytes = packedBytes(packing, axes, dtype);
     const table = layout.place(decl.paths.length, bytes, `the weight '${decl.paths[0]}'${where(decl)}`);
     rows.set(param, { buffer: layout.id, ...table, bytes, count: decl.paths.length, dtype, packing, label: pathPattern(decl.paths[0]) });

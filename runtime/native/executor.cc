@@ -22,6 +22,8 @@ struct Failure : std::runtime_error {
   std::string fix;
 };
 
+constexpr size_t large_pages_from = 4 << 20;
+
 // Zeroed pages, or memory of the caller's; 64-byte alignment follows from the page's.
 class Memory {
  public:
@@ -30,6 +32,8 @@ class Memory {
     void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED) throw Failure("D34", "cannot allocate " + std::to_string(bytes) + " bytes", "free memory, or compile for smaller dims");
     data = (uint8_t*)p;
+    // Decode walks all weights once per token: with small pages, looking up addresses costs as much as reading. Refusal is harmless.
+    if (bytes_ >= large_pages_from) madvise(p, bytes_, MADV_HUGEPAGE);
   }
   ~Memory() { if (bytes_) munmap(data, bytes_); }
   Memory(Memory&& other) noexcept : data(other.data), bytes_(other.bytes_) { other.bytes_ = 0; }

@@ -43,6 +43,31 @@ FIRN_INLINE float int4_element(const uint8_t* p, int64_t word, int64_t shift, in
   memcpy(&s, p + scale * 2, 2);
   return (float)((int32_t)((w >> shift) & 15) - 8) * from_bf16(s);
 }
+// e4m3: the exponent moves from bias 7 to 127; below the smallest normal number, a multiple of 2^-9.
+FIRN_INLINE float from_e4m3(uint32_t code) {
+  uint32_t magnitude = code & 0x7f;
+  float x = magnitude < 8 ? (float)magnitude * 0x1p-9f : bits<float>((magnitude << 20) + (120u << 23));
+  return code & 0x80 ? -x : x;
+}
+// e2m1: as above with bias 1; below it, a multiple of a half.
+FIRN_INLINE float from_e2m1(uint32_t code) {
+  uint32_t magnitude = code & 7;
+  float x = magnitude < 2 ? (float)magnitude * 0.5f : bits<float>((magnitude << 22) + (126u << 23));
+  return code & 8 ? -x : x;
+}
+// One element of codes with scales: offsets of its word (u32) and of its scale (f32, or one byte with an exponent), shift of the code.
+FIRN_INLINE float e4m3_element(const uint8_t* p, int64_t word, int64_t shift, int64_t scale) {
+  uint32_t w;
+  float s;
+  memcpy(&w, p + word * 4, 4);
+  memcpy(&s, p + scale * 4, 4);
+  return from_e4m3((w >> shift) & 255) * s;
+}
+FIRN_INLINE float e2m1_element(const uint8_t* p, int64_t word, int64_t shift, int64_t scale) {
+  uint32_t w;
+  memcpy(&w, p + word * 4, 4);
+  return from_e2m1((w >> shift) & 15) * bits<float>((uint32_t)p[scale] << 23);
+}
 FIRN_INLINE int32_t to_i32(float x) { return (int32_t)x; }
 FIRN_INLINE uint32_t to_u32(float x) { return (uint32_t)(int64_t)x; }
 
@@ -227,6 +252,27 @@ FIRN_INLINE vf load_f16(const uint16_t* p) {
   return x;
 }
 #endif
+// 16^i times code i of 8, exactly: the conversion reads signed integers, so the topmost code is brought down by one place.
+template <int i> FIRN_INLINE vf code_in_place(vu words) {
+  constexpr uint32_t mask = 15u << 4 * (i < 7 ? i : 6);
+  return __builtin_convertvector((vi)((i < 7 ? words : words >> 4) & mask), vf);
+}
+constexpr float code_scale[8] = {0x1p0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 0x1p-24f};
+typedef uint8_t vb_any __attribute__((vector_size(FIRN_LANES), aligned(1), may_alias));
+FIRN_INLINE vf load_floats(const uint8_t* p) { return *(const vf_any*)p; }
+// Powers of two, of which the exponents are stored.
+FIRN_INLINE vf load_exponents(const uint8_t* p) { return (vf)(__builtin_convertvector(*(const vb_any*)p, vu) << 23); }
+// As from_e4m3 and from_e2m1, of the code at bit `shift` of every word.
+FIRN_INLINE vf e4m3_values(vu words, int shift) {
+  vu code = words >> shift, magnitude = code & 0x7f;
+  vf x = magnitude < 8 ? __builtin_convertvector((vi)magnitude, vf) * 0x1p-9f : (vf)((magnitude << 20) + (120u << 23));
+  return (vf)((vu)x | ((code & 0x80) << 24));
+}
+FIRN_INLINE vf e2m1_values(vu words, int shift) {
+  vu code = words >> shift, magnitude = code & 7;
+  vf x = magnitude < 2 ? __builtin_convertvector((vi)magnitude, vf) * 0.5f : (vf)((magnitude << 22) + (126u << 23));
+  return (vf)((vu)x | ((code & 8) << 28));
+}
 FIRN_INLINE vf code(vu words, int shift) { return __builtin_convertvector((vi)((words >> shift) & 15), vf); }
 FIRN_INLINE float sum(vf x) {
 #if FIRN_LANES == 8

@@ -109,6 +109,9 @@ Words::Words(const Json& j, const uint8_t* tables, size_t bytes) {
   std::stable_sort(specials_.begin(), specials_.end(), [](const Special& a, const Special& b) { return a.text.size() > b.text.size(); });
   for (const Json& id : j.at("prefix").list()) prefix_.push_back((int32_t)id.integer());
   for (const Json& id : j.at("suffix").list()) suffix_.push_back((int32_t)id.integer());
+  most_text_ = (size_t)j.at("cuts").at("text").integer();
+  most_run_ = (size_t)j.at("cuts").at("run").integer();
+  for (const Json& point : j.at("cuts").at("space").list()) space_.push_back((uint32_t)point.integer());
   whole_ = j.at("whole").truth;
   ranked_ = j.at("ranked").truth;
   const auto table = [&](const char* name, int64_t words) {
@@ -123,8 +126,7 @@ Words::Words(const Json& j, const uint8_t* tables, size_t bytes) {
   if (j.at("bytes").integer() + (int64_t)starts_[count_] > (int64_t)bytes) throw std::runtime_error("the tokenizer's bytes are cut short");
 }
 
-bool Words::in_set(size_t set, uint32_t point) const {
-  const std::vector<uint32_t>& ranges = sets_[set];
+bool Words::in_ranges(const std::vector<uint32_t>& ranges, uint32_t point) {
   const size_t at = (size_t)(std::lower_bound(ranges.begin(), ranges.end(), point) - ranges.begin());
   // An odd place is behind a range's first point; an even one may be that point itself.
   return at % 2 == 1 || (at < ranges.size() && ranges[at] == point);
@@ -208,6 +210,23 @@ void Words::encode_words(std::string_view text, std::vector<int32_t>& out) const
 std::vector<int32_t> Words::encode(std::string_view text, bool specials) const {
   std::vector<int32_t> out;
   if (specials) out = prefix_;
+  const std::vector<Character> points = characters<Character>(text);
+  const auto stretch = [&](size_t from, size_t to) { encode_stretch(text.substr(points[from].at, points[to].at - points[from].at), specials, out); };
+  size_t start = 0, run = 0;
+  for (size_t i = 0; most_run_ > 0 && i + 1 < points.size(); ++i) {
+    const bool again = i % most_text_ != 0 && in_ranges(space_, points[i].point) == in_ranges(space_, points[i - 1].point);
+    run = again ? run + 1 : 1;
+    if (i == start || (i % most_text_ != 0 && run <= most_run_)) continue;
+    stretch(start, i);
+    start = i;
+    run = 1;
+  }
+  stretch(start, points.size() - 1);
+  if (specials) out.insert(out.end(), suffix_.begin(), suffix_.end());
+  return out;
+}
+
+void Words::encode_stretch(std::string_view text, bool specials, std::vector<int32_t>& out) const {
   size_t done = 0;
   for (size_t at = 0; at < text.size();) {
     const auto found = std::find_if(specials_.begin(), specials_.end(), [&](const Special& s) { return (specials || !s.special) && text.compare(at, s.text.size(), s.text) == 0; });
@@ -217,8 +236,6 @@ std::vector<int32_t> Words::encode(std::string_view text, bool specials) const {
     done = at += found->text.size();
   }
   encode_words(text.substr(done), out);
-  if (specials) out.insert(out.end(), suffix_.begin(), suffix_.end());
-  return out;
 }
 
 std::string_view Words::bytes(int32_t id, bool& special) const {

@@ -17,6 +17,8 @@ const letters = (classes: string): string => `[[${classes}]&&[^\\p{Script=Han}]]
 const lower = letters('\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}'), upper = letters('\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}');
 // JavaScript's \s has U+FEFF and lacks U+0085.
 const space = '\\p{White_Space}';
+// What Python's str.isspace() holds for space.
+const pythonSpace = '[\\p{White_Space}\\u001c-\\u001f]';
 // Contractions in any case; a long s folds to s.
 const contraction = "(?:'(?:[sS\\u017f]|[tT]|[rR][eE]|[vV][eE]|[mM]|[lL][lL]|[dD]))?";
 const pattern = [
@@ -48,7 +50,7 @@ export function tiktokenTokenizer(file: string, model: string, config: string | 
     },
     pieces: () => ({
       tokens: Array.from(bytesOf, latin1), specials: [...specials].map(([text, id]) => ({ text, id, special: true })), prefix: [], suffix: [],
-      pattern: readPattern(pattern), merges: undefined, whole: true,
+      pattern: readPattern(pattern), merges: undefined, whole: true, cuts: { ...longest, space: readPattern(pythonSpace).sets[0] },
     }),
     decoder: () => new ByteStream((id) => nameOf.get(id) ?? (bytesOf[id] === undefined ? `<${id}>` : latin1(bytesOf[id]))),
   };
@@ -113,4 +115,5 @@ function* stretches(text: string): Generator<string> {
   }
 }
 
-const isSpace = (character: string): boolean => /^[\s\u001c-\u001f\u0085]$/.test(character) && character !== '\ufeff';
+const spaceCharacter = new RegExp(`^${pythonSpace}$`, 'v');
+const isSpace = (character: string): boolean => spaceCharacter.test(character);

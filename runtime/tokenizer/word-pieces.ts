@@ -17,6 +17,8 @@ export interface WordPieces {
   readonly merges: readonly (readonly [left: number, right: number, id: number])[] | undefined;
   /** A word that is a token is that token, whatever the merges say. */
   readonly whole: boolean;
+  /** Where long texts are cut before anything else: every `text` code points, and after `run` of them in a row that all are, or all are not, `space`. */
+  readonly cuts?: { readonly text: number; readonly run: number; readonly space: readonly number[] };
 }
 
 /** Positions are in bytes from the start of `tables`. */
@@ -42,26 +44,23 @@ export function packPieces({ tokens, merges }: WordPieces): PackedPieces {
   tokens.forEach((t, id) => { starts[id + 1] = starts[id] + t.length; });
   const sorted = Uint32Array.from(tokens.keys()).filter((id) => tokens[id].length > 0).sort((a, b) => compareBytes(tokens[a], tokens[b]));
   const pairs = (merges ?? []).map(([left, right, id], rank) => [left, right, rank, id]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const parts = [new Uint8Array(starts.buffer), new Uint8Array(sorted.buffer), new Uint8Array(Uint32Array.from(pairs.flat()).buffer), joinBytes(tokens)];
+  const parts = [new Uint8Array(starts.buffer), new Uint8Array(sorted.buffer), new Uint8Array(Uint32Array.from(pairs.flat()).buffer), joined(tokens)];
   const places = parts.reduce<number[]>((at, part) => [...at, at.at(-1)! + part.length], [0]);
   return {
-    tables: joinBytes(parts),
+    tables: joined(parts),
     description: { count: tokens.length, starts: places[0], sorted: places[1], sortedCount: sorted.length, pairs: places[2], pairCount: pairs.length, bytes: places[3], ranked: merges !== undefined },
   };
 }
 
+/** As dictionaries order words; a prefix comes first. */
 function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i] - b[i];
+  for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return a[i] - b[i];
   return a.length - b.length;
 }
 
-function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+function joined(parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
+  for (const part of parts) { out.set(part, at); at += part.length; }
   return out;
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { referenceDevice } from '../../backends/reference/device.js';
 import { compile, importHf, load, storedIn, type Compiled } from '../../index.js';
 import type { Mesh } from '../../compiler/ir/mesh.js';
-import { nodeLoader } from '../../dsl/std-node.js';
+import { nodeLoader, standardFamilies } from '../../dsl/std-node.js';
 import { openCheckpoint } from '../../runtime/disk.js';
 import { families, goldenFolder, openFamily, relativeError } from '../golden/families.js';
 
@@ -13,7 +13,7 @@ interface Ran { readonly logits: readonly Float32Array[]; readonly compiled: Com
 /** Logits of all prompts: whole, or the first part at once and then token by token. */
 async function logitsOf(family: string, prompts: readonly (readonly number[])[], mesh: Mesh | undefined, decodeFrom = Infinity): Promise<Ran> {
   const folder = join(goldenFolder, family);
-  const imported = importHf({ config: { path: 'config.json', text: readFileSync(join(folder, 'config.json'), 'utf8') } });
+  const imported = importHf({ config: { path: 'config.json', text: readFileSync(join(folder, 'config.json'), 'utf8') }, rules: standardFamilies() });
   const checkpoint = await openCheckpoint(folder);
   try {
     const longest = Math.max(...prompts.map((p) => p.length));

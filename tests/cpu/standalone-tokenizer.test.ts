@@ -44,7 +44,7 @@ async function programWith(name: string, tokenizer: Tokenizer): Promise<(text: s
 /** Words with every kind of boundary, and long runs of one kind. */
 const texts = [
   "It's I'LL we'vE 'Twas don’t", 'tabs\t\tand \n\n  lines \r\n x', '12345678 1,234.5 ٣٤٥', 'CamelCaseHTTPServer élan ÉCOLE ǅungla', '漢字とカナ 한국어 汉字abc', '🙂👍🏽 e\u0301 \u200d \ufeff \u0085 \u00a0x',
-  '<|end|> <|end|', `${' '.repeat(300)}x${'ab'.repeat(400)}`, 'ſ\'ſ K\'ll', '((((()))))!!!---\n\n\n',
+  '<|end|> <|end|', `${' '.repeat(300)}x${'ab'.repeat(400)}`, 'ſ\'ſ K\'ll', '((((()))))!!!---\n\n\n', 'the'.repeat(17_000),
 ];
 
 describe.skipIf(compiler === undefined)('tokenizers of standalone programs', { timeout: 240_000 }, () => {

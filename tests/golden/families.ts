@@ -8,7 +8,10 @@ const committed = join(dirname(fileURLToPath(import.meta.url)), '..', 'goldens')
 export const goldenFolder = process.env.FIRN_GOLDENS ?? committed;
 
 /** Importable so far. */
-const known = ['k2-tiny', 'k2-wide', 'k2-tiny-int4', 'mixtral-tiny', 'llama31-tiny'];
+const known = [
+  'k2-tiny', 'k2-wide', 'k2-tiny-int4', 'mixtral-tiny', 'llama31-tiny', 'deepseek-v3-tiny', 'deepseek-v3-tiny-fp8', 'moonlight-tiny', 'bloom-tiny',
+  'qwen3-moe-tiny',
+];
 
 const present = existsSync(goldenFolder) ? readdirSync(goldenFolder) : [];
 

@@ -49,6 +49,12 @@ describe('gradients of published models', () => {
     expect((await compareGradients('llama31-tiny', 'train.safetensors', lossOf('llama31-tiny'))).count).toBe(30);
   });
 
+  for (const [family, count] of [['bloom-tiny', 41], ['moonlight-tiny', 107], ['qwen3-moe-tiny', 138]] as const) {
+    it.skipIf(!has(family, 'train.safetensors'))(family, async () => {
+      expect((await compareGradients(family, 'train.safetensors', lossOf(family))).count).toBe(count);
+    }, 30_000);
+  }
+
   it.skipIf(!has('k2-tiny', 'train-qat.safetensors'))('k2-tiny with fake-quantised experts', async () => {
     const { loss } = JSON.parse(readFileSync(join(goldenFolder, 'k2-tiny/train-extras.json'), 'utf8'));
     const quantize = (m: Module): Module => fakeQuantize({

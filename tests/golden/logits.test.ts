@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../backends/device.js';
 import { importHf } from '../../compiler/import/hf.js';
-import { nodeLoader } from '../../dsl/std-node.js';
+import { nodeLoader, standardFamilies } from '../../dsl/std-node.js';
 import { compile, load, openCheckpoint, storedIn, type Compiled, type LoadedModel } from '../../index.js';
 import { generate } from '../../runtime/generate.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
@@ -24,7 +24,7 @@ interface Opened { readonly family: Family; readonly device: Device; readonly co
 async function open(name: string, target: Runnable): Promise<Opened> {
   const family = await openFamily(name);
   const config = { path: join(family.folder, 'config.json'), text: readFileSync(join(family.folder, 'config.json'), 'utf8') };
-  const imported = importHf({ config });
+  const imported = importHf({ config, rules: standardFamilies() });
   expect(imported.diagnostics).toEqual([]);
   const checkpoint = await openCheckpoint(family.folder);
   const longest = Math.max(...family.prompts.map((p) => p.length));

@@ -12,7 +12,7 @@ import { families, goldenFolder } from './families.js';
 const prompt = 2;
 
 describe('what a published model means', () => {
-  for (const family of ['k2-tiny', 'mixtral-tiny', 'llama31-tiny']) {
+  for (const family of ['k2-tiny', 'mixtral-tiny', 'llama31-tiny', 'deepseek-v3-tiny', 'moonlight-tiny', 'bloom-tiny', 'qwen3-moe-tiny']) {
     it.skipIf(!families.includes(family))(`${family}: logits, hidden states and expert choices, as elaborated, simplified and reassociated`, async () => {
       const model = await loadGoldenModel(family, { taps: true });
       const simple = simplify(model.module, { inference: true });

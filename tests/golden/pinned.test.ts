@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Device } from '../../backends/device.js';
 import { importHf } from '../../compiler/import/hf.js';
 import type { PinnedInput } from '../../compiler/passes/pin.js';
-import { nodeLoader } from '../../dsl/std-node.js';
+import { nodeLoader, standardFamilies } from '../../dsl/std-node.js';
 import { compile, type CompileRequest, load, openCheckpoint, storedIn, type LoadedModel } from '../../index.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { splitTap, tapsOf } from '../../runtime/taps.js';
@@ -29,7 +29,7 @@ describe.skipIf(!families.includes('k2-tiny')).each(['reference', 'cpu'] as cons
 
   async function open(extra: Pick<CompileRequest, 'taps' | 'pins'>): Promise<{ model: LoadedModel; compiled: ReturnType<typeof compile> }> {
     const path = join(family.folder, 'config.json');
-    const text = importHf({ config: { path, text: readFileSync(path, 'utf8') } }).text!;
+    const text = importHf({ config: { path, text: readFileSync(path, 'utf8') }, rules: standardFamilies() }).text!;
     const checkpoint = await openCheckpoint(family.folder);
     const compiled = compile({ entry: { path: 'k2.firn', text }, load: nodeLoader, target, stored: storedIn(checkpoint), context: 128, maxTokens: 128, outputs: 128, ...extra });
     expect(compiled.diagnostics).toEqual([]);

@@ -222,6 +222,26 @@ checkSequenceLayer({
   }))),
 });
 
+checkSequenceLayer({
+  name: 'learned keys and values that belong to no token, beside those of a window', hidden: width,
+  items: `layer remembering(x: [.., d], memories: dim, size: dim) -> [.., d] {
+  param wq, wk : [size, d]
+  param memory : [memories, size]
+  param wo     : [d, size]
+  state near : window 4 [size] = wk @ x
+  o = attend(wq @ x, over: [memory, near where query.position - key.position < 4], k: it, v: it, score: 0.8 * s)
+  return wo @ o
+}`,
+  body: 'y = mix = remembering(x, memories: 37, size: 5)',
+  plain: (x, w) => {
+    const k = x.map((row) => times(w('mix.wk'), row));
+    return x.map((row, t) => {
+      const seen = [...chunks(w('mix.memory'), 37), ...k.slice(Math.max(0, t - 3), t + 1)];
+      return times(w('mix.wo'), attend(times(w('mix.wq'), row), seen, seen, 0.8));
+    });
+  },
+});
+
 /** Interleaved pairs of the first dims turned by position * base ** (-2 i / dims). */
 function turn(x: readonly number[], dims: number, position: number): number[] {
   return x.map((c, i) => {

@@ -11,7 +11,7 @@ checkSequenceLayer({
   param table : [rows, d]
   state seen : last 2 [] i32 = ids fill 4
   w = window(seen, axis: three)
-  id = (w[three: 2] + 7 * w[three: 1] + 49 * w[three: 0]) mod rows
+  id = (w[three: 2] + mulmod(w[three: 1], 7, modulus: rows) + mulmod(w[three: 0], 49, modulus: rows)) mod rows
   return table[id]
 }`,
   body: 'y = x + (grams = grams(tokens, 11, hidden))',

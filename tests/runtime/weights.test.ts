@@ -118,6 +118,7 @@ describe('names and shapes are checked before a byte is written', () => {
   it.each([
     [/F40 .*'model\.q_proj' for layers\[0\]\.w \(rule "model\.q_proj", test\.firn:1\); did you mean 'model\.q_prj'\?/s, 'model.q_proj', [f32('model.q_prj', [2, 3], counting(6))], []],
     [/F41 .*1 stored tensor belongs to no weight:\s+'model\.extra'/s, 'm', [f32('m', [2, 3], counting(6)), f32('model.extra', [1], [0])], ['*.inv_freq']],
+    [/F42 .*the tensor fits the layout "b a -> a b"/s, 'm', [f32('m', [3, 2], counting(6))], []],
     [/F42 .*is stored as \[3, 2\], but layers\[0\]\.w needs \[2, 3\]/, 'm', [f32('m', [3, 2], counting(6))], []],
     [/F43 .*is stored as U8, which cannot serve/, 'm', [{ name: 'm', dtype: 'U8', shape: [2, 3], data: new Uint8Array(6) }], []],
     [/F43 .*is stored as int4 codes/, 'm.weight', ['packed', 'scale', 'shape'].map((p) => ({ name: `m.weight_${p}`, dtype: 'I32', shape: [1], data: new Uint8Array(4) })), []],

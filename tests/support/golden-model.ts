@@ -11,9 +11,10 @@ import { decodeElements, type Elements } from '../../compiler/kernels/half.js';
 import { weightRules } from '../../compiler/model/weight-rules.js';
 import { resolveWeightSources } from '../../compiler/model/weight-sources.js';
 import { openCheckpoint } from '../../runtime/disk.js';
-import { valueDType } from '../../runtime/weight-names.js';
+import { settleNames, valueDType } from '../../runtime/weight-names.js';
 import { goldenFolder } from '../golden/families.js';
 import { loadText } from './load-program.js';
+import { standardFamilies } from '../../dsl/std-node.js';
 
 /** All tensors of a safetensors file, or of a checkpoint in a folder, as values. */
 export async function readTensors(path: string): Promise<ReadonlyMap<string, Elements>> {
@@ -34,12 +35,15 @@ export interface GoldenModel {
 
 export async function loadGoldenModel(family: string, options: ElaborateOptions = {}): Promise<GoldenModel> {
   const folder = join(goldenFolder, family);
-  const imported = importHf({ config: { path: 'config.json', text: readFileSync(join(folder, 'config.json'), 'utf8') } });
+  const imported = importHf({ config: { path: 'config.json', text: readFileSync(join(folder, 'config.json'), 'utf8') }, rules: standardFamilies() });
   if (imported.text === undefined) throw new Error(`${family}: ${imported.diagnostics.map((d) => d.message).join('\n')}`);
   const program = loadText(imported.text);
   const { module, diagnostics } = elaborate(program, options);
   if (module === undefined) throw new Error(`${family}: ${diagnostics.map((d) => d.message).join('\n')}`);
-  const { sources } = resolveWeightSources(module, weightRules(program), program.files.get(program.entry)!.span);
+  const resolved = resolveWeightSources(module, weightRules(program), program.files.get(program.entry)!.span);
+  const checkpoint = await openCheckpoint(folder);
+  const sources = settleNames(resolved.sources, checkpoint);
+  await checkpoint.close();
   const byPath = new Map(sources.weights.map((w) => [w.path, w]));
   const tensors = await readTensors(folder);
   const stored = remember((param: number, iteration: number) => placesOf(byPath.get(module.params[param].paths[iteration])!, module.params[param].type.axes));

@@ -31,7 +31,7 @@ function usesArgument(e: Expr, index: number): boolean {
 }
 
 /** Entries of a source for one query, as their numbers; entry g stands for positions up to (g + 1) * every - 1. */
-interface Rule { readonly every: number; readonly window: number; readonly mask?: CompiledExpr; readonly picks?: { readonly values: Tensor; readonly step: number; readonly count: number } }
+interface Rule { readonly fixed?: number; readonly every: number; readonly window: number; readonly mask?: CompiledExpr; readonly picks?: { readonly values: Tensor; readonly step: number; readonly count: number } }
 
 interface Source {
   readonly rule: Rule;
@@ -54,14 +54,24 @@ interface Setup {
 
 interface Scored { readonly source: number; readonly slot: number; score: number }
 
-/** `scores`: the axes of the scores without keys. */
-function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], { k, v, picks }: { readonly k: Tensor; readonly v: Tensor; readonly picks?: Tensor }, extras: readonly Tensor[], compile: (e: Expr) => CompiledExpr): Source {
-  const keys = op.keys[i];
-  const { every = 1, window = Infinity, mask, picks: on } = op.sources?.[i] ?? {};
-  const list = picks === undefined ? undefined : { values: picks, step: strideOf(picks, on!), count: picks.axes.find((a) => a.name === on)!.size };
+interface SourceOperands { readonly k: Tensor; readonly v: Tensor; readonly picks?: Tensor }
+
+function ruleOf(op: Attend, i: number, { k, picks }: SourceOperands, compile: (e: Expr) => CompiledExpr): Rule {
+  const { every = 1, window = Infinity, mask, fixed, picks: on } = op.sources?.[i] ?? {};
+  const sizeOf = (t: Tensor, axis: string): number => t.axes.find((a) => a.name === axis)!.size;
   return {
-    rule: { every, window: Math.min(window, op.window ?? Infinity), ...(mask === undefined ? {} : { mask: compile(mask) }), ...(list === undefined ? {} : { picks: list }) },
-    k, v, kSlot: strideOf(k, keys), vSlot: strideOf(v, keys), inner: offsetsOf(over, stridesOf(k, over)), own: offsetsOf(own, stridesOf(v, own)),
+    every, window: Math.min(window, op.window ?? Infinity),
+    ...(fixed ? { fixed: sizeOf(k, op.keys[i]) } : {}), ...(mask === undefined ? {} : { mask: compile(mask) }),
+    ...(picks === undefined ? {} : { picks: { values: picks, step: strideOf(picks, on!), count: sizeOf(picks, on!) } }),
+  };
+}
+
+/** `scores`: the axes of the scores without keys. */
+function makeSource(op: Attend, i: number, scores: readonly Extent[], over: readonly Extent[], own: readonly Extent[], operands: SourceOperands, extras: readonly Tensor[], compile: (e: Expr) => CompiledExpr): Source {
+  const keys = op.keys[i];
+  const { k, v } = operands;
+  return {
+    rule: ruleOf(op, i, operands, compile), k, v, kSlot: strideOf(k, keys), vSlot: strideOf(v, keys), inner: offsetsOf(over, stridesOf(k, over)), own: offsetsOf(own, stridesOf(v, own)),
     kRow: stridesOf(k, scores), vRow: stridesOf(v, scores), extraSlot: extras.map((e) => strideOf(e, keys)),
   };
 }
@@ -125,8 +135,7 @@ function scoreKeys(setup: Setup, qAt: number, token: number, extrasAt: readonly 
   const args = new Float64Array(3 + extras.length);
   const scored: Scored[] = [];
   setup.sources.forEach((source, n) => {
-    for (const key of positionsOf(source.rule, query, end, sourceAt[3 * n + 2])) {
-      const slot = Math.floor(slots[key] / entryStride(source.rule.every, op.block));
+    for (const [slot, key] of entriesOf(source.rule, op, slots, query, end, sourceAt[3 * n + 2])) {
       args[1] = query;
       args[2] = key;
       for (let e = 0; e < extras.length; e++) args[3 + e] = extras[e].data[extrasAt[e] + slot * source.extraSlot[e]];
@@ -138,6 +147,14 @@ function scoreKeys(setup: Setup, qAt: number, token: number, extrasAt: readonly 
     }
   });
   return scored;
+}
+
+/** Where the entries that a query may see lie, and their key positions. */
+function* entriesOf(rule: Rule, op: Attend, slots: Int32Array, query: number, end: number, picksAt: number): Generator<readonly [slot: number, key: number]> {
+  for (let i = 0; i < (rule.fixed ?? 0); i++) yield [i, -1];
+  if (rule.fixed !== undefined) return;
+  const stride = entryStride(rule.every, op.block);
+  for (const key of positionsOf(rule, query, end, picksAt)) yield [Math.floor(slots[key] / stride), key];
 }
 
 /** Key positions of the entries that a query may see: below `end`, inside the window, among its picks. */

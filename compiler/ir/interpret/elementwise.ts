@@ -1,5 +1,4 @@
 /** Elementwise ops and the ones that only move values between axes. */
-import { roundHalfEven } from '../../kernels/half.js';
 import { castTo } from '../evaluate-expr.js';
 import type { Operation } from '../graph.js';
 import { scalarFunction } from '../scalar-functions.js';
@@ -58,37 +57,6 @@ export function stack(op: Op<'stack'>, parts: readonly Tensor[], out: Tensor): v
   const axes = out.axes.filter((a) => a.name !== op.into);
   parts.forEach((part, p) => copyRegion(axes, out.data, p * strideOf(out, op.into), stridesOf(out, axes), part.data, 0, stridesOf(part, axes)));
 }
-
-/** Rounds to what `storage` holds: per group along one axis, scale = bf16(max|x| / 7), code = round(x / scale) in -8 .. 7. */
-export function fakeQuantize(op: Op<'fake_quantize'>, x: Tensor, out: Tensor): void {
-  const { storage } = op;
-  if (storage.kind === 'plain') {
-    for (let i = 0; i < x.data.length; i++) out.data[i] = castTo(storage.dtype, x.dtype, x.data[i]);
-    return;
-  }
-  const along = x.axes.find((a) => a.name === storage.along)!;
-  const step = strideOf(x, along.name);
-  const lanes = x.axes.filter((a) => a.name !== along.name);
-  visit(lanes, [stridesOf(x, lanes)], ([start], count, [lane]) => {
-    for (let i = 0; i < count; i++) {
-      for (let g = 0; g < along.size; g += storage.group) {
-        quantizeGroup(x.data, out.data, start + i * lane + g * step, step, Math.min(storage.group, along.size - g));
-      }
-    }
-  });
-}
-
-function quantizeGroup(from: Tensor['data'], to: Tensor['data'], base: number, step: number, size: number): void {
-  let largest = 0;
-  for (let j = 0; j < size; j++) largest = Math.max(largest, Math.abs(from[base + j * step]));
-  const scale = castTo('bf16', 'f32', Math.fround(largest / 7));
-  for (let j = 0; j < size; j++) {
-    const code = scale === 0 ? 0 : Math.min(7, Math.max(-8, roundHalfEven(from[base + j * step] / scale)));
-    to[base + j * step] = code * scale;
-  }
-}
-
-
 
 export function broadcast(x: Tensor, out: Tensor): void {
   copyRegion(out.axes, out.data, 0, stridesOf(out, out.axes), x.data, 0, stridesOf(x, out.axes));

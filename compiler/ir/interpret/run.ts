@@ -4,7 +4,8 @@ import { scanOperands } from '../ops-bodies.js';
 import { attend, selectKeys } from './attend.js';
 import type { Collective, Ranks } from './collectives.js';
 import { contract } from './contract.js';
-import { broadcast, cast, concat, fakeQuantize, map, merge, pick, relabel, slice, stack, row, storeRow } from './elementwise.js';
+import { fakeQuantize } from './fake-quantize.js';
+import { broadcast, cast, concat, map, merge, pick, relabel, slice, stack, row, storeRow } from './elementwise.js';
 import { gather, scatter } from './indexing.js';
 import { cumulate, nucleus, reduce, solveLower, top } from './reduce.js';
 import { runsOf, stateWrite, window, type Run, type StateStore } from './state.js';
@@ -67,7 +68,7 @@ function isGiven(node: PlainNode): node is Given {
 
 function givenValue(node: Given, [x, y, z]: readonly Tensor[], env: Environment, iteration: number): Tensor {
   switch (node.op) {
-    case 'param': return env.param(node.param, iteration);
+    case 'param': return env.param(node.param, node.rows === undefined ? iteration : node.rows[iteration]);
     case 'state': return env.states.read(node.state, node.at ?? iteration);
     case 'const': return constant(node, node.results[0], env, iteration);
     case 'stop_gradient': case 'straight_through': return x;

@@ -10,7 +10,7 @@ import { attendOperands } from '../../ir/ops-state.js';
 import { maximum, minus } from '../scalar.js';
 import { cut, spread } from './emit-axes.js';
 import { emit } from './emit.js';
-import { locateEntries, locatePicked, tokenScalar, visibleEntries, type Entries, type QueryPlace } from './entries.js';
+import { fixedEntries, locateEntries, locatePicked, tokenScalar, visibleEntries, type Entries, type QueryPlace } from './entries.js';
 import type { Lowering } from './lowering.js';
 import { complete, indexOf, withIndex, type Region } from './region.js';
 
@@ -46,6 +46,7 @@ export function emitAttend(l: Lowering, node: Attend, region: Region, stretch: n
 /** From where to where a source is walked: its picks, or the entries that the query may see. */
 function walkedEntries(l: Lowering, node: Attend, source: number, at: Scalar): [Scalar | number, Scalar | number] {
   const rule = node.sources?.[source];
+  if (rule?.fixed) return [0, fixedKeys(l, node, source)];
   if (rule?.picks !== undefined) {
     const { picks } = attendOperands(node, node.operands).sources[source];
     return [0, l.type(picks!).axes.find((a) => a.name === rule.picks)!.size as number];
@@ -55,8 +56,13 @@ function walkedEntries(l: Lowering, node: Attend, source: number, at: Scalar): [
   return [every > 1 || window === Infinity ? 0 : maximum(minus(at, window - 1), 0), visibleEntries(at, every)];
 }
 
+function fixedKeys(l: Lowering, node: Attend, source: number): number {
+  return l.type(node.operands[4 + 2 * source]).axes.find((a) => a.name === node.keys[source])!.size as number;
+}
+
 function entriesOf(l: Lowering, node: Attend, source: number, region: Region, query: QueryPlace, from: Scalar, stretch: number): Entries {
   const axis = node.keys[source];
+  if (node.sources?.[source].fixed) return fixedEntries(l, axis, from, stretch, fixedKeys(l, node, source));
   const on = node.sources?.[source].picks;
   const rule = { every: node.sources?.[source].every ?? 1, block: node.block, blocks: node.operands[3] };
   const { picks } = attendOperands(node, node.operands).sources[source];

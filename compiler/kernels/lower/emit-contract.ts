@@ -5,7 +5,7 @@ import { range } from '../build.js';
 import { spread } from './emit-axes.js';
 import { emit, nameOf } from './emit.js';
 import type { Lowering } from './lowering.js';
-import { complete, whole, withIndex, type Region } from './region.js';
+import { complete, freeName, whole, withIndex, type Region } from './region.js';
 
 type Contract = Node & { op: 'contract' };
 
@@ -18,8 +18,12 @@ export function emitContract(l: Lowering, node: Contract, region: Region): Tile 
   if (choices) return emitSumOfChoices(l, node, region, choices);
   if (over.length === 1 && (over[0].size as number) > l.limits.k) return emitInStretches(l, node, region, over[0]);
   let inside = region;
-  for (const a of over) inside = withIndex(inside, a.name, whole(a));
-  return dotOf(l, node, inside, over.map((a) => ({ name: a.name, size: a.size as number })));
+  const summed = over.map((a) => {
+    const name = freeName(inside, a);
+    inside = withIndex(inside, a.name, whole(a, name));
+    return { name, size: a.size as number };
+  });
+  return dotOf(l, node, inside, summed);
 }
 
 function summedAxes(l: Lowering, node: Contract): Axis[] {
@@ -29,7 +33,7 @@ function summedAxes(l: Lowering, node: Contract): Axis[] {
 
 function dotOf(l: Lowering, node: Contract, inside: Region, over: readonly { name: string; size: number }[], acc?: Tile): Tile {
   const [a, b] = [node.operands[0], node.operands[1]];
-  const merged = over.length > 1 && !acc ? mergedOperands(l, node, inside) : undefined;
+  const merged = over.length > 1 && !acc && over.every((o, i) => o.name === node.over[i]) ? mergedOperands(l, node, inside) : undefined;
   if (merged) return l.builder.dot(merged.left, merged.right, { over: [merged.axis] });
   const left = spread(l, emit(l, a, complete(inside, l.type(a))), over);
   const right = spread(l, emit(l, b, complete(selected(l, node, inside), l.type(b))), over);
@@ -59,18 +63,21 @@ function selected(l: Lowering, node: Contract, region: Region): Region {
 function emitInStretches(l: Lowering, node: Contract, region: Region, axis: Axis): Tile {
   const b = l.builder;
   const step = l.limits.k;
+  const name = freeName(region, axis);
   const [out] = b.loop(axis.name, 0, axis.size as number, step, [b.full(0, l.shapeOver(node.results[0].type, region))], (at, [acc]) => l.scoped(() =>
-    [dotOf(l, node, withIndex(region, axis.name, range(axis.name, at, step)), [{ name: axis.name, size: step }], acc)]));
+    [dotOf(l, node, withIndex(region, axis.name, range(name, at, step)), [{ name, size: step }], acc)]));
   return out;
 }
 
 /** Whether an operand selects by ids along `axis` in this very kernel: then each choice is a contraction of its own. */
-function sumsChoices(l: Lowering, value: ValueId, axis: string): boolean {
+function sumsChoices(l: Lowering, value: ValueId, axis: string, seen = new Set<ValueId>()): boolean {
+  if (seen.has(value)) return false;
+  seen.add(value);
   if (l.level.stored.has(value) && !l.own.has(value)) return false;
   const node = l.level.index.producer.get(value);
   if (!node || !l.type(value).axes.some((a) => a.name === axis)) return false;
   if (node.op === 'contract' && node.select) return l.type(node.operands[2]).axes.some((a) => a.name === axis);
-  return node.operands.some((o) => sumsChoices(l, o, axis));
+  return node.operands.some((o) => sumsChoices(l, o, axis, seen));
 }
 
 /** sum over the choices, one at a time: each is a contraction with the operand its id selects. */

@@ -6,7 +6,7 @@ import { lowest, range } from '../build.js';
 import { cut, spread } from './emit-axes.js';
 import { emit } from './emit.js';
 import type { Lowering } from './lowering.js';
-import { indexOf, whole, withIndex, type Region } from './region.js';
+import { freeName, indexOf, whole, withIndex, type Region } from './region.js';
 
 const identity = { add: 0, maximum: lowest, minimum: -lowest } as const;
 
@@ -16,19 +16,24 @@ export function emitReduce(l: Lowering, node: Node & { op: 'reduce' }, region: R
   const axes = l.type(x).axes.filter((a) => node.over.includes(a.name));
   const size = axes.reduce((product, a) => product * (a.size as number), 1);
   let inside = region;
-  for (const a of axes) inside = withIndex(inside, a.name, whole(a));
-  const sizes = axes.map((a) => ({ name: a.name, size: a.size as number }));
+  const names = axes.map((a) => {
+    const name = freeName(inside, a);
+    inside = withIndex(inside, a.name, whole(a, name));
+    return name;
+  });
+  const sizes = axes.map((a, i) => ({ name: names[i], size: a.size as number }));
   if (size <= l.limits.tile || axes.length !== 1) {
-    return b.reduce(node.fn, spread(l, emit(l, x, inside), sizes), ...axes.map((a) => a.name));
+    return b.reduce(node.fn, spread(l, emit(l, x, inside), sizes), ...names);
   }
   const [axis] = axes;
+  const [name] = names;
   const step = l.limits.tile;
   const shape = l.shapeOver(node.results[0].type, region);
   const dtype = node.results[0].type.dtype;
   const [out] = b.loop(axis.name, 0, axis.size as number, step, [b.full(identity[node.fn], shape, dtype)], (at, [carried]) => l.scoped(() => {
-    const stretch = emit(l, x, withIndex(region, axis.name, range(axis.name, at, step, axis.size as number)));
-    const valid = b.less(b.iota(axis.name, step, at), axis.size as number);
-    const part = b.reduce(node.fn, b.select(valid, stretch, identity[node.fn]), axis.name);
+    const stretch = emit(l, x, withIndex(region, axis.name, range(name, at, step, axis.size as number)));
+    const valid = b.less(b.iota(name, step, at), axis.size as number);
+    const part = b.reduce(node.fn, b.select(valid, stretch, identity[node.fn]), name);
     return [b.apply(node.fn, carried, part)];
   }));
   return out;

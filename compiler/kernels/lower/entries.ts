@@ -46,6 +46,14 @@ export function locatePicked(l: Lowering, rule: EntryRule, query: QueryPlace, o:
   return locateEntries(l, rule, query, numbers, exist);
 }
 
+/** Keys of no token: every query sees them, before its first position. */
+export function fixedEntries(l: Lowering, axis: string, from: Scalar, stretch: number, count: number): Entries {
+  const b = l.builder;
+  const numbers = b.iota(axis, stretch, from);
+  const valid = b.less(numbers, count);
+  return { slots: b.select(valid, numbers, -1), positions: b.full(-1, [], 'i32'), valid };
+}
+
 /** The element of a stored i32 value that belongs to the program's token. */
 export function tokenScalar(l: Lowering, value: ValueId, region: Region): Scalar {
   const scalar = l.scalarElement(value, region, nameOf(l, value, l.level.index.producer.get(value)));

@@ -5,7 +5,7 @@
 import type { Node, ValueId } from '../../ir/graph.js';
 import type { Index, Program, Scalar } from '../../ir/kernel.js';
 import { range } from '../build.js';
-import { ceilDivide, element, lessThan, times } from '../scalar.js';
+import { ceilDivide, element, lessThan, plus, times } from '../scalar.js';
 import { dimScalar, Lowering, type Level, type Limits, type Stored } from './lowering.js';
 import type { Region } from './region.js';
 import { writeScan } from './scan-kernel.js';
@@ -113,10 +113,8 @@ function walkRows(l: Lowering, unit: Unit, { span, rows, regions, at }: { span: 
   const [tokenAxis, activeAxis] = l.type(ids).axes;
   const active = activeAxis.size as number;
   b.loop('row', 0, span.count, rows, [], (from) => l.scoped(() => {
-    const places = b.iota('pair', rows, from);
-    const inside = b.less(places, b.scalar(span.count));
-    const pairs = b.load(l.viewOf(lists.rows, 'read', 'rows'), [b.select(inside, b.add(places, b.scalar(span.first)), -1)]);
-    const chosen = b.select(inside, pairs, -1);
+    // Beyond the list: -1, which is outside of whatever it indexes.
+    const chosen = b.load(l.viewOf(lists.rows, 'read', 'rows'), [range('pair', plus(span.first, from), rows, plus(span.first, span.count))], { fill: -1 });
     const token = l.tileIndex(b.apply('floor_divide', chosen, active));
     const place = l.tileIndex(b.apply('mod', chosen, active));
     l.fixedSelect = { ids, at };

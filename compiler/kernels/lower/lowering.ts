@@ -10,7 +10,7 @@ import type { Packing } from '../../ir/packing.js';
 import type { GraphIndex } from '../../ir/graph-index.js';
 import { typeOf } from '../../ir/graph-index.js';
 import { ProgramBuilder } from '../build.js';
-import { int4BlockLength, isInt4 } from '../packing-address.js';
+import { blockLength, isCoded } from '../packing-address.js';
 import { element, plus, times, toScalar } from '../scalar.js';
 import { indexOf, regionKey, whole, type Region } from './region.js';
 
@@ -94,7 +94,7 @@ export class Lowering {
     const outer = order.slice(0, -over.length);
     if (order.slice(-over.length).join() !== over.join()) return undefined;
     const sizes = over.map((n) => stored.axes.find((a) => a.name === n)!.size as number);
-    if (stored.packing && isInt4(stored.packing) && sizes[sizes.length - 1] % int4BlockLength(stored.packing) !== 0) return undefined;
+    if (stored.packing && isCoded(stored.packing) && sizes[sizes.length - 1] % blockLength(stored.packing) !== 0) return undefined;
     const axes: Axis[] = [...stored.axes.filter((a) => !over.includes(a.name)), { name: merged, size: sizes.reduce((n, s) => n * s, 1) }];
     const packing: Packing = stored.packing ? { ...stored.packing, order: [...outer, merged] } : { kind: 'dense', order: [...outer, merged] };
     const view = this.viewOf({ ...stored, axes, packing }, 'read', name);

@@ -15,6 +15,17 @@ export function whole(axis: Axis, tileAxis = axis.name): Index {
   return range(tileAxis, 0, axis.size);
 }
 
+/**
+ * A name for a tile axis that walks `axis` besides the region: the axis's own, unless a rename lets another axis of the
+ * region go by it.
+ */
+export function freeName(region: Region, axis: Axis): string {
+  const taken = new Set([...region].flatMap(([name, index]) => (index.kind === 'range' && name !== axis.name ? [index.axis] : [])));
+  let { name } = axis;
+  while (taken.has(name)) name += '_';
+  return name;
+}
+
 export function isWhole(index: Index, axis: Axis): boolean {
   return index.kind === 'range' && constantOf(index.start) === 0 && index.size === axis.size && index.limit === undefined;
 }
@@ -26,7 +37,7 @@ export function withIndex(region: Region, axis: string, index: Index): Region {
 /** `region` with every axis of `type` that it lacks, in full. */
 export function complete(region: Region, type: TensorType): Region {
   const out = new Map(region);
-  for (const axis of type.axes) if (!out.has(axis.name)) out.set(axis.name, whole(axis));
+  for (const axis of type.axes) if (!out.has(axis.name)) out.set(axis.name, whole(axis, freeName(out, axis)));
   return out;
 }
 

@@ -1,7 +1,7 @@
 /**
  * The entries of a state with the k largest scores, one program per token. Scores are computed again in every pass over the
- * entries instead of being stored: nothing grows with the context but time. Passes narrow down the k-th largest score, 4
- * of its 32 bits each; one more counts those above it; the last writes numbers, in increasing order.
+ * entries instead of being stored: nothing grows with the context but time. Passes narrow down the k-th largest score, 8
+ * of its 32 bits each (4 where tiles must be small); one more counts those above it; the last writes numbers, in increasing order.
  */
 import type { Node } from '../../ir/graph.js';
 import { num, type Expr } from '../../ir/expr.js';
@@ -14,8 +14,6 @@ import { complete, withIndex, type Region } from './region.js';
 
 type Select = Node & { op: 'select_keys' };
 
-const probes = 16;
-const passes = 8;
 /** Orders of scores are above it. */
 const below = -(2 ** 31);
 
@@ -53,15 +51,20 @@ function stretchOf(l: Lowering, node: Select, region: Region, query: QueryPlace,
 /** The order of the k-th largest score; `below` if there are no more than k entries. */
 function threshold(l: Lowering, walk: Walk, k: number, count: Scalar): Tile {
   const b = l.builder;
-  const rounds = times(passes, lessThan(k, count));
-  const [least] = b.loop('pass', 0, rounds, 1, [b.full(below, [], 'i32'), b.full(2 ** 28, [], 'i32')], (_, [prefix, width]) => {
-    const steps = b.iota('probe', probes);
-    const probed = b.add(b.multiply(steps, width), prefix);
+  const bits = 256 * l.limits.keys <= l.limits.tile ? 8 : 4;
+  const probes = 2 ** bits;
+  const rounds = times(32 / bits, lessThan(k, count));
+  const [least] = b.loop('pass', 0, rounds, 1, [b.full(below, [], 'i32'), b.full(2 ** (32 - bits), [], 'i32')], (_, [prefix, width]) => {
+    // From the middle of what is left, in halves of halves: nothing may leave the range of i32 on the way.
+    const quarter = b.multiply(width, probes / 4);
+    const middle = b.add(b.add(prefix, quarter), quarter);
+    const steps = b.subtract(b.iota('probe', probes), probes / 2);
+    const probed = b.add(b.multiply(steps, width), middle);
     const [reached] = walk([b.full(0, [{ name: 'probe', size: probes }], 'i32')], ({ order }, [sum]) => [b.add(sum, counted(l, b.apply('less_equal', probed, order), order.shape[0].name))]);
     // The first probe is reached by all: the last that at least k reach is where the k-th largest is looked for next.
     const enough = b.apply('less_equal', b.full(k, [], 'i32'), reached);
-    const best = b.reduce('maximum', b.select(enough, steps, 0), 'probe');
-    return [b.add(prefix, b.multiply(best, width)), b.apply('floor_divide', width, probes)];
+    const best = b.reduce('maximum', b.select(enough, steps, -probes / 2), 'probe');
+    return [b.add(middle, b.multiply(best, width)), b.apply('floor_divide', width, probes)];
   });
   return least;
 }

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../../ir/build.js';
 import type { Graph, Node, ParamDecl, Value, ValueId } from '../../ir/graph.js';
 import { copyNode } from '../../ir/rebuild.js';
 import { axisGradients, type AxisOp } from './axis-gradients.js';
-import { Cotangents, fit } from './cotangents.js';
+import { Cotangents, fit, inRows } from './cotangents.js';
 import { mapGradients } from './map-gradients.js';
 import { repeatBackward, repeatForward, type Taped } from './repeat-gradients.js';
 import { scanBackward, scanForward } from './scan-gradients.js';
@@ -66,7 +66,7 @@ function nodeBackward(node: Exclude<Node, { op: 'repeat' | 'scan' }>, operands: 
   const g = into.of(y)!;
   const { b } = into;
   switch (node.op) {
-    case 'param': into.addParam(node.param, g); break;
+    case 'param': into.addParam(node.param, node.rows === undefined ? g : inRows(b, g, node.rows, b.context.params[node.param])); break;
     case 'map':
       mapGradients(b, node.fn, operands, y, g).forEach((gradient, i) => { if (gradient !== undefined) into.add(operands[i], gradient); });
       break;

@@ -4,7 +4,7 @@
  */
 import { findAxis, hasAxis } from '../../ir/axes.js';
 import type { GraphBuilder } from '../../ir/build.js';
-import type { Axis, TensorType, Value } from '../../ir/graph.js';
+import type { Axis, ParamDecl, TensorType, Value } from '../../ir/graph.js';
 
 export class Cotangents {
   private readonly byValue = new Map<Value, Value>();
@@ -55,4 +55,11 @@ export function ordered(b: GraphBuilder, g: Value, axes: readonly Axis[]): Value
 
 export function axisOf(x: Value, name: string): Axis {
   return findAxis(x.type.axes, name)!;
+}
+
+/** The gradient of one use of a shared parameter as one of all its paths: `g` in the row that the iteration means. */
+export function inRows(b: GraphBuilder, g: Value, rows: readonly number[], { paths, type }: ParamDecl): Value {
+  if (paths.length === 1) return g;
+  const row = b.constant({ dtype: 'i32', axes: [] }, [rows[0]], rows.length === 1 ? undefined : rows.map((r) => [r]));
+  return b.scatter(zeros(b, [{ name: 'iteration', size: paths.length }, ...type.axes]), row, g, 'iteration', 'add');
 }

@@ -58,7 +58,10 @@ export function repeatBackward(node: Repeat, taped: Taped, operands: readonly Va
   const { body, params } = backwardBody(node, layout, initial, { captured, entered: taped.entered, stackedGradients }, scope, b);
   const results = b.repeat({ label: node.label, count: node.count, reverse: !node.reverse, body }, initial, read);
   [...layout.carries, ...layout.captured].forEach((i, n) => into.add(operands[i], results[n]));
-  params.forEach((param, n) => into.addParam(param, results[initial.length + n]));
+  params.forEach((param, n) => {
+    const each = results[initial.length + n];
+    into.addParam(param, outer.params[param].shared === true ? b.reduce(each, 'add', [node.label]) : each);
+  });
 }
 
 interface Read { readonly captured: readonly Value[]; readonly entered: readonly Value[]; readonly stackedGradients: readonly Value[] }

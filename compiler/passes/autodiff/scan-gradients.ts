@@ -53,10 +53,12 @@ export function scanBackward(node: Scan, taped: Taped, operands: readonly Value[
   const carried = wanted.filter((i) => i >= node.inputs && i < node.inputs + carries);
   const others = wanted.filter((i) => !carried.includes(i));
   const initial = carried.map((i) => zeros(b, operands[i].type.axes));
-  const step = backwardStep(node, { rows: [...xs, ...taped.entered, ...emitted.map((e) => e.g)], initial, captured }, { emitted: emitted.map((e) => e.i), carried, others }, { ...outer, active: body }, b, tokenAxis(position.type, 'autodiff').name);
+  const rows = [...xs, ...taped.entered, ...emitted.map((e) => e.g)];
+  const layout: Layout = { emitted: emitted.map((e) => e.i), carried, others };
+  const step = backwardStep(node, { rows, initial, captured }, layout, { ...outer, active: body }, b, tokenAxis(position.type, 'autodiff').name);
   const results = b.emit(
-    { op: 'scan', inputs: xs.length + carries + emitted.length, emits: others.length, states: [], fresh: carried.length, reverse: true, body: step },
-    [...xs, ...taped.entered, ...emitted.map((e) => e.g), ...initial, ...captured, position, sequence, starts],
+    { op: 'scan', inputs: rows.length, emits: others.length, states: [], fresh: carried.length, reverse: true, body: step },
+    [...rows, ...initial, ...captured, position, sequence, starts],
   );
   others.forEach((i, n) => into.add(operands[i], fit(b, results[n], operands[i].type)));
 }

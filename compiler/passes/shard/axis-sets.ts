@@ -7,6 +7,7 @@
  *   %5 = contract %v, %4 over width                 ->  { .., v.width }        summed with a parameter
  *   %6 = reduce add %5 over hidden                  ->  hidden is bound: somebody needs all its places
  */
+import { groupedAxis } from '../../ir/storage.js';
 import type { Graph, Module, Node, ValueId } from '../../ir/graph.js';
 import { attendOperands } from '../../ir/ops-state.js';
 import { indexGraph, typeOf, type GraphIndex } from '../../ir/graph-index.js';
@@ -148,7 +149,7 @@ class LevelAxes {
         break;
       case 'const': case 'iota': case 'rank': break;
       case 'map': case 'cast': case 'stop_gradient': case 'straight_through': this.passBut(node, []); break;
-      case 'fake_quantize': this.passBut(node, node.storage.kind === 'int4' ? [node.storage.along] : []); break;
+      case 'fake_quantize': this.passBut(node, groupedAxis(node.storage) === undefined ? [] : [groupedAxis(node.storage)!]); break;
       case 'rename': this.pass(node.operands[0], result.id, [], { [node.from]: node.to }); break;
       case 'split': this.passBut(node, [node.axis, ...node.into.map((a) => a.name)]); break;
       case 'merge': this.passBut(node, [...node.axes, node.into]); break;

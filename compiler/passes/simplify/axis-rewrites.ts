@@ -123,6 +123,15 @@ function rewriteMerge(node: Op<'merge'>, x: Value, b: GraphBuilder): Value | und
   return renamed(b.operandsOf(split)[0], split.axis, node.into, b);
 }
 
+/** A gather by one id that is always the same picks that place. */
+function gatherOfOne(node: Op<'gather'>, x: Value, ids: Value, b: GraphBuilder): Value | undefined {
+  const constant = madeBy('const', ids, b);
+  if (constant === undefined || constant.perIteration !== undefined || ids.type.axes.length > 0) return undefined;
+  const { size } = findAxis(x.type.axes, node.axis)!;
+  const [at] = constant.data;
+  return typeof size === 'number' && at >= 0 && at < size ? b.pick(x, node.axis, at) : undefined;
+}
+
 /** A simpler value for a node that rearranges axes, if there is one. */
 export function rewriteAxes(node: Node, operands: readonly Value[], b: GraphBuilder): Value | undefined {
   const [x] = operands;
@@ -133,6 +142,7 @@ export function rewriteAxes(node: Node, operands: readonly Value[], b: GraphBuil
     case 'concat': return rewriteConcat(node, operands, b);
     case 'split': return rewriteSplit(node, x, b);
     case 'merge': return rewriteMerge(node, x, b);
+    case 'gather': return gatherOfOne(node, x, operands[1], b);
     default: return undefined;
   }
 }

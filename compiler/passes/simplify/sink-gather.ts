@@ -3,6 +3,7 @@
  * results nobody else reads then run on the wanted rows only. With the gather on the logits, that is everything after
  * the last repeat.
  */
+import { groupedAxis } from '../../ir/storage.js';
 import { hasAxis } from '../../ir/axes.js';
 import type { GraphBuilder } from '../../ir/build.js';
 import type { Axis, Graph, Node, Value, ValueId } from '../../ir/graph.js';
@@ -20,7 +21,7 @@ function treatsRowsAlike(node: Node, axis: string): boolean {
     case 'broadcast': return node.axis.name !== axis;
     case 'reduce': return !node.over.includes(axis);
     case 'contract': return !node.over.includes(axis) && node.select?.axis !== axis;
-    case 'fake_quantize': return node.storage.kind === 'plain' || node.storage.along !== axis;
+    case 'fake_quantize': return node.storage.kind !== 'fp8' && groupedAxis(node.storage) !== axis;
     default: return false;
   }
 }

@@ -93,9 +93,9 @@ export class EntryRun {
     const row = rows && this.findRow(extent, region, rows, where);
     if (!row) return;
     const [seen, stored] = [view.packing, row.packing];
-    const same = seen.kind === 'dense' ? stored.kind === 'dense' : seen.kind === stored.kind && seen.width === stored.width && (seen.kind === 'panel' || stored.kind === seen.kind && seen.group === stored.group);
+    const same = seen.kind === 'dense' ? stored.kind === 'dense' : seen.kind === stored.kind && seen.width === stored.width && (seen.kind === 'panel' || (stored.kind === seen.kind && seen.group === stored.group && (seen.kind !== 'scaled' || (stored.kind === 'scaled' && seen.code === stored.code))));
     if (!same) this.fail('view', where, `reads '${row.path}' as ${seen.kind}, it is stored as ${stored.kind} of another layout`);
-    if (seen.kind !== 'int4' && seen.kind !== 'int4-mma' && view.dtype !== row.dtype) this.fail('dtype', where, `reads '${row.path || region.tensor}' as ${view.dtype}, it is stored as ${row.dtype}`);
+    if ((seen.kind === 'dense' || seen.kind === 'panel') && view.dtype !== row.dtype) this.fail('dtype', where, `reads '${row.path || region.tensor}' as ${view.dtype}, it is stored as ${row.dtype}`);
   }
 
   private checkOverlap(step: Launch, kernel: Kernel, extents: readonly (Extent | undefined)[], where: string): void {

@@ -68,10 +68,17 @@ export function bytesOf(dtype: DType, packing: Packing, extents: Values): number
     case 'int4': {
       const names = [...packing.order];
       const groups = Math.ceil(of(names.pop() ?? '') / packing.group);
-      const panels = Math.ceil(of(names.pop() ?? '') / packing.width);
-      for (const name of names) count *= of(name);
+      // Lanes need not be next to the grouped axis: a sum may run over two.
+      for (const name of names) count *= name === packing.lanes ? packing.width * Math.ceil(of(name) / packing.width) : of(name);
       // Half a byte per code, two bytes per scale.
-      return count * panels * packing.width * groups * (packing.group / 2 + 2);
+      return count * groups * (packing.group / 2 + 2);
+    }
+    case 'scaled': {
+      const names = [...packing.order];
+      const groups = Math.ceil(of(names.pop() ?? '') / packing.group);
+      for (const name of names) count *= name === packing.lanes ? packing.width * Math.ceil(of(name) / packing.width) : of(name);
+      // Codes of 8 bits with scales of 4 bytes, or of 4 bits with scales of one.
+      return count * groups * (packing.code === 'e4m3' ? packing.group + 4 : packing.group / 2 + 1);
     }
     case 'int4-mma': {
       const names = [...packing.order];

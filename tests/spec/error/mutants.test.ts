@@ -6,7 +6,7 @@ import { loadProgram } from '../../../dsl/modules.js';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');
-const standard = readdirSync(new URL('dsl/std/', root)).map((f) => ({ path: `std/${f}`, text: read(`dsl/std/${f}`) }));
+const standard = readdirSync(new URL('dsl/std/', root)).filter((f) => f.endsWith('.firn')).map((f) => ({ path: `std/${f}`, text: read(`dsl/std/${f}`) }));
 const specs = ['k2-mini', 'mixtral-8x7b', 'llama-3.1-405b'].map((name) => read(`examples/${name}.firn`));
 
 function generator(seed: number): () => number {

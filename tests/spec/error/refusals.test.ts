@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compile } from '../../../index.js';
 import { renderDiagnostic } from '../../../dsl/diagnostics.js';
 import { nodeLoader } from '../../../dsl/std-node.js';
+import { elaborateText } from '../../support/elaborate-text.js';
 import { smallSpec } from '../../support/small-spec.js';
 
 const refuse = (text: string, target: 'cpu' | 'wgsl' = 'cpu'): string => {
@@ -24,5 +25,26 @@ describe('what a packing or a target cannot honour', () => {
   it('E0833: one tensor beyond what WebGPU binds', () => {
     const message = refuse(smallSpec.text.replace('dim vocab = 64', 'dim vocab = 2000000'), 'wgsl');
     expect(message).toMatch(/error\[E0833\]: the weight '.*' .*takes 384000000 bytes, and wgsl can bind 134217728 at once/s);
+  });
+});
+
+describe('what the language does not have', () => {
+  const rendered = (line: string): string => {
+    const text = `use std.{embedding, linear}\nmodel M {\n  dim vocab = 8\n  dim hidden = 4\n  x = embed = embedding(tokens, vocab, hidden)\n  ${line}\n  logits = head = linear(x, vocab)\n}\n`;
+    return elaborateText(text).rendered;
+  };
+
+  it.each([
+    ['a second source of tokens', 'source image : [patches, pixels] with grid', 'takes token ids only'],
+    ['a loss', 'loss += sum(x, over: hidden)', 'a spec has no losses'],
+    ['adapters', 'adapt layers[*].attn.wq with lora(rank: 16)', 'low-rank addition as a layer'],
+    ['a history that is declared', 'collect past : [depth, hidden] max 8', 'past = push(past, x)'],
+    ['an update rule of one parameter', 'param sel : [hidden] updated by balance(load)', 'declare it `frozen`'],
+    ['reuse by an index', 'repeat layers[2] as i reuse over p { x += x }', 'shared blocks[n] = layer(..)'],
+    ['a mark of optional heads', 'head mtp[1] as j optional { logits = x }', 'built only if it is asked for'],
+  ])('%s', (_, line, instead) => { expect(rendered(line)).toContain(instead); });
+
+  it('functions of floats take whole numbers, widened', () => {
+    expect(rendered('y = exp(0 - tokens) + 2 ** (0 - position)')).toBe('');
   });
 });

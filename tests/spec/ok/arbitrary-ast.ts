@@ -1,7 +1,7 @@
 /** Random ASTs that the grammar can write: what the printer must be able to print and the parser to read back. */
 import fc from 'fast-check';
 import type {
-  Argument, Expr, File, Identifier, Item, MatchArm, NamedEntry, Override, Parameter, Pattern, ResultType, Selector, Statement, TensorTypeExpr, Type, Use, WeightRule,
+  Argument, Expr, File, Identifier, ImportEntry, Item, MatchArm, NamedEntry, Override, Parameter, Pattern, ResultType, RouteArm, Selector, Statement, TensorTypeExpr, Type, Use, WeightRule,
 } from '../../../dsl/ast.js';
 
 type Any<T> = fc.Arbitrary<T>;
@@ -60,6 +60,13 @@ const operators = ['+', '-', '*', '/', '//', '**', '@', 'mod', '<', '<=', '>', '
 
 const k = <K extends string>(kind: K) => fc.constant(kind);
 
+/** One body, or one per range of ids. */
+const routeArms = (value: Any<Expr>): Any<RouteArm[]> => {
+  const below: Any<Expr> = fc.tuple(name, number).map(([left, right]) => ({ kind: 'binary', operator: '<', left, right, span }));
+  const last = value.map((v): RouteArm => ({ value: v, span }));
+  return fc.tuple(fc.array(fc.record({ pattern: below, value, span: fc.constant(span) }), { maxLength: 2 }), last).map(([arms, rest]) => [...arms, rest]);
+};
+
 const pattern: Any<Pattern> = fc.oneof(
   node<Pattern>({ kind: k('name-pattern'), name: id, index: maybe(id), span: fc.constant(span) } as never),
   node<Pattern>({ kind: k('tuple-pattern'), names: names(1), span: fc.constant(span) } as never),
@@ -94,7 +101,7 @@ const all = fc.letrec<{
       kind: fc.constantFrom('attend', 'select'), query: labelled, sources: fc.array(node({ state: expr, names: names(0), where: maybe(expr), span: s } as never), { minLength: 1, maxLength: 2 }),
       options: fc.array(tie('argument').filter((a) => a.name !== undefined && a.name.name !== 'over'), { maxLength: 3 }), span: s,
     } as never),
-    node({ kind: k('route'), input: labelled, ids: labelled, weights: labelled, axis: id, index: id, body: labelled, span: s } as never),
+    node({ kind: k('route'), input: labelled, ids: labelled, weights: labelled, axis: id, index: id, arms: routeArms(labelled), span: s } as never),
     node({
       kind: k('scan'), inputs: names(1), carries: fc.array(node({ name: id, type: tensor, initial: expr } as never), { minLength: 1, maxLength: 2 }),
       body, chunk: maybe(node({ size: expr, names: names(1), body, span: s } as never)), span: s,
@@ -104,6 +111,10 @@ const all = fc.letrec<{
     node({ kind: k('quantize'), selector: selector(expr), format: expr, span: s, ...trivia } as never),
     node({ kind: k('weights'), rules: fc.array(rule(expr), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing } as never),
     node({ kind: fc.constantFrom('precision', 'mesh'), entries: fc.array(node<NamedEntry>({ name: id, value: expr, span: fc.constant(span), ...trivia } as never), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing } as never),
+    node({
+      kind: k('import'), architectures: fc.array(string, { minLength: 1, maxLength: 2 }), within: maybe(id),
+      entries: fc.array(importEntry(expr), { maxLength: 3 }).map(inBlock), span: s, ...trivia, closing,
+    } as never),
     node({ kind: k('train'), value: expr, span: s, ...trivia } as never),
     node({ kind: k('setting'), name: fc.constantFrom('context', 'stop'), value: expr, span: s, ...trivia } as never),
   ];
@@ -112,12 +123,14 @@ const all = fc.letrec<{
     node({ kind: k('const'), name: id, params: fc.array(parameter(expr, tensor), { maxLength: 2 }), type: maybe(tensor), value: expr, span: s, ...trivia } as never),
     node({ kind: k('table'), name: id, extent: expr, value: expr, span: s, ...trivia } as never),
     node({ kind: k('def'), name: id, value: expr, span: s, ...trivia } as never),
-    node({ kind: k('param'), names: names(1), type: tensor, init: maybe(expr), frozen: fc.boolean(), when: maybe(expr), span: s, ...trivia } as never),
+    node({ kind: k('shared'), name: id, count: maybe(expr), value: expr, span: s, ...trivia } as never),
+    node({ kind: k('param'), names: names(1), type: tensor, init: maybe(expr), frozen: fc.boolean(), own: fc.boolean(), when: maybe(expr), span: s, ...trivia } as never),
     fc.constantFrom('append', 'every', 'window', 'last').chain((policy) => node<Statement>({
       kind: k('state'), name: id, policy: fc.constant(policy), extent: policy === 'append' ? fc.constant(undefined) : expr, type: tensor, value: labelled, fill: maybe(expr), span: s, ...trivia,
     } as never)),
     node({ kind: k('assign'), target: pattern, operator: fc.constantFrom('=', '+='), value: labelled, span: s, ...trivia } as never),
     node({ kind: k('repeat'), label: id, count: expr, index: id, carry: maybe(fc.array(node({ name: id, initial: maybe(expr) } as never), { maxLength: 2 })), body, span: s, ...trivia, closing } as never),
+    node({ kind: k('head'), label: id, count: expr, index: id, body, span: s, ...trivia, closing } as never),
     node({ kind: k('if'), condition: expr, then: body, otherwise: body, span: s, ...trivia, thenClosing: closing, closing } as never),
     node({ kind: k('at'), dtype: fc.constantFrom('f32', 'bf16').map((n) => ({ name: n, span })), body, span: s, ...trivia, closing } as never),
     node({ kind: k('return'), values: fc.oneof(exprs(2), labelled.filter((e) => e.kind !== 'tuple').map((e) => [e])), span: s, ...trivia } as never),
@@ -148,7 +161,7 @@ function normal(s: Statement): Statement {
     return s.then.length === 0 ? withoutBlank(s, 'thenClosing') : s;
   }
   if (s.closing === undefined) return s;
-  const list = s.kind === 'weights' ? s.rules : s.kind === 'precision' || s.kind === 'mesh' ? s.entries : 'body' in s ? s.body : [];
+  const list = s.kind === 'weights' ? s.rules : s.kind === 'precision' || s.kind === 'mesh' || s.kind === 'import' ? s.entries : 'body' in s ? s.body : [];
   return list.length === 0 ? withoutBlank(s, 'closing') : s;
 }
 
@@ -167,9 +180,9 @@ function rule(expr: Any<Expr>): Any<WeightRule> {
   const storage = fc.array(node<Argument>({ name: id, value: leaf, span: fc.constant(span) } as never), { maxLength: 2 })
     .map((args): Expr => ({ kind: 'call', callee: { kind: 'name', name: 'int4', span }, args, span }));
   return fc.oneof(
-    node<WeightRule>({ kind: k('map'), sources: strings, target: selector(expr), layout: maybe(string), storage: maybe(storage), span: fc.constant(span), ...trivia } as never),
-    node<WeightRule>({ kind: k('ignore'), patterns: strings, span: fc.constant(span), ...trivia } as never),
-    node<WeightRule>({ kind: k('tap'), name: string, target: selector(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('map'), sources: strings, target: selector(expr), layout: maybe(string), storage: maybe(storage), when: maybe(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('ignore'), patterns: strings, when: maybe(expr), span: fc.constant(span), ...trivia } as never),
+    node<WeightRule>({ kind: k('tap'), name: string, target: selector(expr), when: maybe(expr), span: fc.constant(span), ...trivia } as never),
   );
 }
 
@@ -181,6 +194,17 @@ function parameter(expr: Any<Expr>, tensor: Any<TensorTypeExpr>): Any<Parameter>
     node<Type>({ kind: k('enum-type'), values: names(1), optional: fc.boolean(), span: s } as never),
   );
   return node<Parameter>({ name: id, type: maybe(type), default: maybe(expr), span: s, ...inlineTrivia } as never);
+}
+
+function importEntry(expr: Any<Expr>): Any<ImportEntry> {
+  const s = fc.constant(span);
+  const type = node<Type>({ kind: k('simple-type'), name: fc.constantFrom('int', 'real', 'bool', 'list'), optional: fc.boolean(), span: s } as never);
+  const keys = fc.array(fc.constantFrom('seq_aux', 'rope_scaling.type', 'known').map((name) => ({ name, span })), { minLength: 1, maxLength: 2 });
+  return fc.oneof(
+    node<ImportEntry>({ kind: k('binding'), name: id, type: maybe(type), value: expr, span: s, ...trivia } as never),
+    node<ImportEntry>({ kind: k('known'), keys, span: s, ...trivia } as never),
+    node<ImportEntry>({ kind: k('require'), condition: expr, message: maybe(text), span: s, ...trivia } as never),
+  );
 }
 
 const s = fc.constant(span);

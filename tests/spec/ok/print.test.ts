@@ -7,7 +7,8 @@ import { parse } from '../../../dsl/parse.js';
 import { print } from '../../../dsl/print.js';
 import { anyFile } from './arbitrary-ast.js';
 
-const files = [...readdirSync('dsl/std').filter((f) => f.endsWith('.firn')).map((f) => `dsl/std/${f}`), ...readdirSync('examples').map((f) => `examples/${f}`)];
+const files = [...readdirSync('dsl/std').filter((f) => f.endsWith('.firn')).map((f) => `dsl/std/${f}`), ...readdirSync('dsl/std/families').map((f) => `dsl/std/families/${f}`),
+  ...readdirSync('examples').map((f) => `examples/${f}`)];
 
 function read(text: string): File {
   const source = { path: 'test.firn', text };

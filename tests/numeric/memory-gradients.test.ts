@@ -30,7 +30,7 @@ model M {
   const random = seededParams(module, 0.8);
   const values = module.params.map((p, i) => p.paths.map((_, n) => Float64Array.from(random(i, n))));
   const run = (m: typeof module) => interpret(m, {
-    params: (i, n) => values[i][n], inputs: { ...inputs, ...packed, targets }, dims: { ...dims, sequences: 2, pool: 2 }, exact: true,
+    params: (i, n) => values[i][n], inputs: { ...inputs, ...packed, targets }, dims: { ...dims, sequences: 2, pool: 2, slots_2: 8 }, exact: true,
   }).outputs;
   const found = run(backward);
   let worst = 0;
@@ -48,7 +48,7 @@ model M {
   return worst;
 }
 
-describe('gradients of recurrences', () => {
+describe('gradients of recurrences and of attention to some entries', () => {
   it.each([
     ['a gated delta rule with its convolutions', 'use std.{gated_delta_net}', 'x += mix = gated_delta_net(x, heads: 2, group: 1, key: 3, value: 2, taps: 3, norm: rms(eps: 1e-5), chunk: 4)'],
     ['Mamba in two layers', 'use std.{mamba}', 'repeat layers[2] as i { x += mix = mamba(x, inner: 4, state: 3, rank: 2, taps: 3, biased: true) }'],
@@ -62,6 +62,18 @@ describe('gradients of recurrences', () => {
   }
   return o
 }`, 'x += sums = summing(x)'],
+    ['a window beside selected entries every 2 tokens', `layer compressed(x: [.., d], picks: dim) -> [.., d] {
+  dim size = like d
+  dim taps = 3
+  param wq, wk, wc : [size, d]
+  q = wq @ x
+  state recent : last (taps - 1) [size] = wc @ x
+  state near : append [size] = wk @ x
+  state entry : every 2 [size] = sum(window(recent, axis: taps), over: taps)
+  pick = select(picks, over: entry as e, by: dot(q, e, over: size))
+  o = attend(q, over: [near where query.position - key.position < 2, entry[pick]], k: it, v: it, score: 0.7 * s)
+  return rename(o, from: size, to: d)
+}`, 'x += mix = compressed(x, picks: 1)'],
   ])('%s', (_, items, body) => {
     expect(errorOf(items, body)).toBeLessThan(2e-7);
   });

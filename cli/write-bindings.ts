@@ -1,0 +1,109 @@
+/** The module that `bindings` writes: what the plan of one model takes and gives, as types. */
+import { basename } from 'node:path';
+import type { Project as ProjectType, SourceFile as ModuleFile, OptionalKind, PropertySignatureStructure } from 'ts-morph';
+import type { Scalar } from '../compiler/ir/kernel.js';
+import { printScalar } from '../compiler/kernels/scalar.js';
+import { compile, type Compiled, type Entry, nodeLoader, type Port, readSpec } from '../index.js';
+import { writeFileAtomically } from '../runtime/atomic-file.js';
+import type { BindingsOptions } from './bindings.js';
+import { CommandError } from './failure.js';
+import { report } from './report.js';
+import { note } from './terminal.js';
+
+export async function writeBindings(spec: string, options: BindingsOptions): Promise<void> {
+  const Project = await tsMorph();
+  const sizes = Object.fromEntries((['context', 'maxTokens', 'sequences', 'precision'] as const).flatMap((k) => (options[k] === undefined ? [] : [[k, options[k]]])));
+  const compiled = compile({ entry: readSpec(spec), load: nodeLoader, target: 'null', ...sizes });
+  report(compiled.diagnostics, compiled.files);
+  await writeFileAtomically(options.output, moduleText(new Project({ useInMemoryFileSystem: true }), compiled, basename(spec), sizes));
+  note(`wrote ${options.output}: ${compiled.bundle!.plan.entries.map((e) => e.name).join(' and ')} of ${compiled.info!.name}`);
+}
+
+async function tsMorph(): Promise<typeof ProjectType> {
+  try {
+    const name = 'ts-morph';
+    return (await import(name) as { Project: typeof ProjectType }).Project;
+  } catch {
+    throw new CommandError('C40', "the package 'ts-morph', which writes TypeScript, is not installed", 'npm install --save-dev ts-morph');
+  }
+}
+
+function moduleText(project: ProjectType, { bundle, info }: Compiled, spec: string, sizes: object): string {
+  const { entries, model, dims: limits } = bundle!.plan;
+  const file = project.createSourceFile('model.ts', `/** ${model} of ${spec}, written by \`firn bindings\`: run it again when the spec changes. */\n`);
+  file.addImportDeclaration({
+    moduleSpecifier: 'firn',
+    namedImports: ['compile', { name: 'CompileRequest', isTypeOnly: true }, { name: 'Device', isTypeOnly: true }, 'FirnError', 'generate', { name: 'GenerateOptions', isTypeOnly: true }, { name: 'Generation', isTypeOnly: true }, 'load', { name: 'LoadedModel', isTypeOnly: true }, { name: 'LoadOptions', isTypeOnly: true }, 'nodeLoader', 'readSpec'],
+  });
+  constant(file, 'dims', `{ ${[...info!.dims].map(([k, v]) => `${k}: ${v}`).join(', ')} } as const`, 'Sizes that the spec declares.');
+  constant(file, 'limits', `{ ${limits.map((d) => `${d.name}: ${d.max}`).join(', ')} } as const`, 'The largest value of each dim that a run states, and what the caches hold.');
+  constant(file, 'stop', `[${info!.stop.join(', ')}] as const`, 'Token ids that end a text.');
+  constant(file, 'sizes', `${JSON.stringify(sizes)} as const`, 'What the plan is compiled for.', false);
+  for (const entry of entries) addEntryTypes(file, entry);
+  addClass(file, model, entries);
+  file.formatText({ indentSize: 2 });
+  return file.getFullText();
+}
+
+function constant(file: ModuleFile, name: string, initializer: string, docs: string, isExported = true): void {
+  file.addVariableStatement({ isExported, declarationKind: 'const' as never, declarations: [{ name, initializer }], docs: [docs] });
+}
+
+function pascal(name: string): string {
+  return name.split(/[^A-Za-z0-9]+/).map((w) => w.charAt(0).toUpperCase() + w.slice(1)).join('');
+}
+
+const arrays: Readonly<Record<string, string>> = { f32: 'Float32Array', i32: 'Int32Array', u32: 'Uint32Array', bf16: 'Uint16Array', f16: 'Uint16Array', bool: 'Uint8Array', u8: 'Uint8Array' };
+
+const meanings: Readonly<Record<string, string>> = {
+  tokens: 'token ids, those of a sequence together', position: 'index of each token in its own sequence', sequence: 'row of `blocks` of each token', slot: 'cache entry that each token writes',
+  blocks: 'cache blocks of each sequence, in order', starts: 'where each sequence begins among the tokens, then their number', rows: 'tokens whose logits are wanted',
+  temperature: '0 takes the likeliest token', seed: 'of the sampling', top_k: 'how many of the likeliest tokens are kept; 0: neither limit is applied', top_p: 'how much of the probability is kept, with top_k above 0', logits: 'one row per wanted token', next: 'the sampled token of each wanted row',
+};
+
+function portProperty(port: Port): OptionalKind<PropertySignatureStructure> {
+  const axes = port.shape.map((s: Scalar) => printScalar(s)).join(', ');
+  const meaning = meanings[port.name];
+  return { name: JSON.stringify(port.name).slice(1, -1), type: arrays[port.dtype] ?? 'Uint8Array', isReadonly: true, docs: [`${port.dtype} [${axes}], row-major${meaning === undefined ? '' : `: ${meaning}`}`] };
+}
+
+function addEntryTypes(file: ModuleFile, entry: Entry): void {
+  const name = pascal(entry.name);
+  file.addInterface({
+    name: `${name}Dims`, isExported: true, docs: [`What a run of \`${entry.name}\` states of its size.`],
+    properties: entry.dims.map((d) => ({ name: d.name, type: 'number', isReadonly: true, docs: [`1 to ${d.max}`] })),
+  });
+  file.addInterface({ name: `${name}Inputs`, isExported: true, docs: [`What \`${entry.name}\` takes.`], properties: entry.inputs.map(portProperty) });
+  file.addInterface({ name: `${name}Outputs`, isExported: true, docs: [`What \`${entry.name}\` can give.`], properties: entry.outputs.map(portProperty) });
+}
+
+function addClass(file: ModuleFile, model: string, entries: readonly Entry[]): void {
+  const c = file.addClass({ name: model, isExported: true, docs: [`${model} on a device, with weights.`] });
+  c.addConstructor({ scope: 'private' as never, parameters: [{ name: 'model', type: 'LoadedModel', isReadonly: true }] });
+  c.addMethod({
+    name: 'load', isStatic: true, isAsync: true, returnType: `Promise<${model}>`,
+    docs: ['Compiles the spec at `path` for `device` and fills its weights. Throws FirnError if the spec is wrong, and Error if it is another one than this module was written for.'],
+    parameters: [{ name: 'path', type: 'string' }, { name: 'device', type: 'Device' }, { name: 'options', type: 'LoadOptions' }],
+    statements: [
+      "const { bundle, info, diagnostics, files } = compile({ entry: readSpec(path), load: nodeLoader, target: device.name as CompileRequest['target'], ...sizes });",
+      'if (!bundle || !info) throw new FirnError(diagnostics, files);',
+      `if (bundle.plan.model !== '${model}' || Object.entries(dims).some(([name, size]) => info.dims.get(name) !== size)) throw new Error(\`\${path} is not the spec that this module was written for: run firn bindings again\`);`,
+      `return new ${model}(await load(bundle, device, options));`,
+    ],
+  });
+  c.addMethod({
+    name: 'generate', returnType: 'Promise<Generation>', docs: ['Continues a prompt of token ids.'],
+    parameters: [{ name: 'prompt', type: 'readonly number[]' }, { name: 'options', type: 'GenerateOptions' }],
+    statements: ['return generate(this.model.session, prompt, { stop, ...options });'],
+  });
+  for (const entry of entries) {
+    const name = pascal(entry.name);
+    c.addMethod({
+      name: entry.name, isAsync: true, typeParameters: [`K extends keyof ${name}Outputs`], returnType: `Promise<Pick<${name}Outputs, K>>`,
+      docs: [`One run of \`${entry.name}\`: the outputs asked for.`],
+      parameters: [{ name: 'dims', type: `${name}Dims` }, { name: 'inputs', type: `${name}Inputs` }, { name: 'outputs', type: 'readonly K[]' }],
+      statements: [`return await this.model.executable.run('${entry.name}', { ...dims }, { ...inputs }, outputs) as unknown as Pick<${name}Outputs, K>;`],
+    });
+  }
+  c.addMethod({ name: 'close', returnType: 'Promise<void>', docs: ['Frees what it holds on the device.'], statements: ['return this.model.close();'] });
+}

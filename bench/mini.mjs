@@ -1,8 +1,9 @@
 /**
- * Prefill and decode of the "mini" shape (examples/k2-mini.firn: K2's structure, 297 M parameters, int4) on the CPU, beside
- * llama.cpp on a random-weight model of the same shape, in one run. Only the ratio counts.
+ * Prefill and decode of the "mini" shape (examples/k2-mini.firn: K2's structure, 297 M parameters, int4) on the CPU or
+ * through WebGPU, beside llama.cpp (CPU or Vulkan) on a random-weight model of the same shape, in one run. Only the ratio
+ * counts.
  *
- *   node bench/mini.mjs [--runs 5] [--threads 2] [--out bench/results/NAME.json]
+ *   node bench/mini.mjs [--device cpu|wgsl] [--runs 5] [--threads 2] [--prefill 256] [--decode 128] [--out bench/results/NAME.json]
  *
  * The peer: a folder with node-llama-cpp installed and a script `bench.mjs` that prints JSON with `prefill` and `decode`
  * rates for `mini.gguf`; name it with FIRN_LLAMA_CPP=FOLDER. Without it only firn is measured.
@@ -12,18 +13,19 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { compile, load } from '../dist/index.js';
 import { cpuDevice } from '../dist/backends/cpu/device.js';
+import { nodeWgslDevice } from '../dist/backends/wgsl/node.js';
 import { nodeLoader } from '../dist/dsl/std-node.js';
 
-const options = { runs: 5, threads: 2, prefill: 256, decode: 128, out: '' };
+const options = { device: 'cpu', runs: 5, threads: 2, prefill: 256, decode: 128, out: '' };
 for (let i = 2; i < process.argv.length; i += 2) options[process.argv[i].slice(2)] = Number.isNaN(Number(process.argv[i + 1])) ? process.argv[i + 1] : Number(process.argv[i + 1]);
 
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 async function measureFirn() {
   const path = 'examples/k2-mini.firn';
-  const { bundle, diagnostics } = compile({ entry: { path, text: readFileSync(path, 'utf8') }, load: nodeLoader, target: 'cpu', context: options.prefill + options.decode + 16, maxTokens: options.prefill });
+  const { bundle, diagnostics } = compile({ entry: { path, text: readFileSync(path, 'utf8') }, load: nodeLoader, target: options.device, context: options.prefill + options.decode + 16, maxTokens: options.prefill });
   if (!bundle) throw new Error(JSON.stringify(diagnostics));
-  const device = await cpuDevice({ threads: options.threads });
+  const device = options.device === 'wgsl' ? await nodeWgslDevice() : await cpuDevice({ threads: options.threads });
   const { session, executable } = await load(bundle, device, { weights: { seed: 1 } });
   const prompt = Array.from({ length: options.prefill }, (_, i) => (i * 7919 + 13) % 8192);
   const prefill = [];
@@ -46,7 +48,7 @@ async function measureFirn() {
 function measurePeer() {
   const folder = process.env.FIRN_LLAMA_CPP;
   if (!folder) return undefined;
-  const text = execFileSync('node', ['bench.mjs', '--models', 'mini.gguf', '--backends', 'cpu', '--sizes', String(options.prefill), '--decode', String(options.decode), '--depth', String(options.prefill), '--threads', String(options.threads), '--runs', '3', '--api', '0'], { cwd: folder, encoding: 'utf8', env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, stdio: ['ignore', 'pipe', 'ignore'] });
+  const text = execFileSync('node', ['bench.mjs', '--models', 'mini.gguf', '--backends', options.device === 'wgsl' ? 'vulkan' : 'cpu', '--sizes', String(options.prefill), '--decode', String(options.decode), '--depth', String(options.prefill), '--threads', String(options.threads), '--runs', '3', '--api', '0'], { cwd: folder, encoding: 'utf8', env: { ...process.env, UV_THREADPOOL_SIZE: '1' }, stdio: ['ignore', 'pipe', 'ignore'] });
   return JSON.parse(text);
 }
 

@@ -97,6 +97,11 @@ function parseOnce(source: SourceFile): Parsed {
   return parsed;
 }
 
+/** False where the text shows that no item has the name: a model needs few modules of the library, and parsing takes longest. */
+function mayDefine(source: SourceFile, name: string): boolean {
+  return new RegExp(`\\b(?:layer|fn|const|model)\\s+${name}\\b`).test(source.text);
+}
+
 /** What `loadProgram` has read so far. */
 class Loading {
   readonly files = new Map<string, File>();
@@ -191,16 +196,14 @@ class Loading {
 
   /** `use std.{name}` takes the name from whichever module defines it. */
   private findInStandard(use: Use, name: Identifier): SourceFile | undefined {
-    // Only files that can define it are parsed: most specs use a few of them.
-    const definition = new RegExp(`\\b(model|layer|fn|const)\\s+${name.name}\\b`);
-    const owners = this.standard().filter((s) => definition.test(s.text) && this.parse(s)?.items.some((i) => i.name.name === name.name));
+    const owners = this.standard().filter((s) => mayDefine(s, name.name) && this.parse(s)?.items.some((i) => i.name.name === name.name));
     if (owners.length === 0) this.reportUnknown(use, name, this.standard().map((s) => this.parse(s)).filter((f) => f !== undefined));
     if (owners.length > 1) this.diagnostics.push(messages.ambiguousName(name.name, owners.map((s) => moduleOf(s.path)), name.span));
     return owners[0];
   }
 
   library(name: string): string | undefined {
-    const owner = this.standard().find((s) => parseOnce(s).file?.items.some((i) => i.name.name === name));
+    const owner = this.standard().find((s) => mayDefine(s, name) && parseOnce(s).file?.items.some((i) => i.name.name === name));
     return owner === undefined ? undefined : moduleOf(owner.path);
   }
 

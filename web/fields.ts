@@ -1,23 +1,19 @@
 /** What a person typed, as values. @throws PageError W04 naming the field. */
-import { byteTokenizer } from '../runtime/tokenizer/byte-tokenizer.js';
-import { checkVocabulary } from '../runtime/tokenizer/tokenizer.js';
+import { checkVocabulary, type Tokenizer } from '../runtime/tokenizer/tokenizer.js';
 import { PageError } from './failure.js';
 import { view } from './view.js';
 
-export interface Request { readonly prompt: readonly number[]; readonly asIds: boolean; readonly maxTokens: number; readonly temperature: number; readonly seed: number }
+export interface Request { readonly prompt: readonly number[]; readonly asIds: boolean; readonly maxTokens: number; readonly temperature: number; readonly topK: number; readonly topP: number; readonly seed: number }
 
-export function readRequest(vocabulary: number): Request {
+export function readRequest(tokenizer: Tokenizer, vocabulary: number): Request {
   const asIds = view.asIds.checked;
+  if (!asIds) checkVocabulary(tokenizer, vocabulary);
   return {
-    asIds, prompt: asIds ? readIds(view.prompt.value) : encodeBytes(view.prompt.value, vocabulary),
-    maxTokens: readWhole(view.maxTokens, 'at most ... tokens', 1), seed: readSeed(view.seed, 'seed'), temperature: readTemperature(),
+    asIds, prompt: asIds ? readIds(view.prompt.value) : tokenizer.encode(view.prompt.value, true),
+    maxTokens: readWhole(view.maxTokens, 'at most ... tokens', 1), seed: readSeed(view.seed, 'seed'),
+    temperature: readNumber(view.temperature, 'temperature', (x) => x >= 0, 'give a number of 0 or more; 0 takes the likeliest token'),
+    topK: readWhole(view.topK, 'top k', 0), topP: readNumber(view.topP, 'top p', (x) => x > 0 && x <= 1, 'give a number above 0, at most 1; 1 leaves no token out'),
   };
-}
-
-function encodeBytes(text: string, vocabulary: number): number[] {
-  const tokenizer = byteTokenizer();
-  checkVocabulary(tokenizer, vocabulary);
-  return tokenizer.encode(text, true);
 }
 
 /** A 32-bit seed. */
@@ -33,9 +29,9 @@ function readWhole(field: HTMLInputElement, name: string, least: number, most = 
   return value;
 }
 
-function readTemperature(): number {
-  const value = Number(view.temperature.value);
-  if (view.temperature.value.trim() === '' || !Number.isFinite(value) || value < 0) throw new PageError('W04', `'temperature' is '${view.temperature.value}'`, 'give a number of 0 or more; 0 takes the likeliest token');
+function readNumber(field: HTMLInputElement, name: string, allowed: (value: number) => boolean, fix: string): number {
+  const value = Number(field.value);
+  if (field.value.trim() === '' || !Number.isFinite(value) || !allowed(value)) throw new PageError('W04', `'${name}' is '${field.value}'`, fix);
   return value;
 }
 

@@ -1,18 +1,16 @@
 /** The page: choose weights, watch them load, write a prompt, read the tokens as they come. */
 import type { Device } from '../backends/device.js';
-import { byteTokenizer } from '../runtime/tokenizer/byte-tokenizer.js';
 import { generate, type Generation } from '../runtime/generate.js';
-import type { LoadedModel } from '../runtime/load-model.js';
 import { type CompiledModel, fetchCompiledModel } from './compiled-model.js';
 import { describeFailure } from './failure.js';
 import { readRequest, readSeed } from './fields.js';
-import { type LoadState, loadModel, openGpu } from './model.js';
+import { type LoadState, loadModel, openGpu, type ReadyModel } from './model.js';
 import { formatBytes, formatRate, view } from './view.js';
 import type { WeightsFrom } from './weights-from.js';
 
 let compiled: CompiledModel | undefined;
 let device: Device | undefined;
-let model: LoadedModel | undefined;
+let model: ReadyModel | undefined;
 /** Ends what is going on: loading or generating, never both. */
 let current: AbortController | undefined;
 
@@ -76,7 +74,7 @@ function loadFrom(choose: () => WeightsFrom): Promise<void> {
     showProgress({ what: 'opening', done: 0, total: 1, received: 0 });
     const started = performance.now();
     model = await loadModel(await openDevice(), compiled!, from, signal, showProgress);
-    view.loaded.textContent = `${from.kind === 'random' ? 'random weights, so the text is noise' : 'loaded'}, in ${((performance.now() - started) / 1000).toFixed(1)} s; memory on the GPU: ${memoryText(model)}`;
+    view.loaded.textContent = `${from.kind === 'random' ? 'random weights, so the text is noise' : `loaded, text by ${model.tokenizer.name}`}, in ${((performance.now() - started) / 1000).toFixed(1)} s; memory on the GPU: ${memoryText(model)}`;
   });
 }
 
@@ -86,7 +84,7 @@ function showProgress({ what, done, total, received }: LoadState): void {
   view.progressText.textContent = `${what}: ${formatBytes(done)} of ${formatBytes(total)}${received > 0 ? `, ${formatBytes(received)} received` : ''}`;
 }
 
-function memoryText({ executable, session }: LoadedModel): string {
+function memoryText({ executable, session }: ReadyModel): string {
   const byKind = new Map<string, number>();
   for (const { id, kind } of session.plan.buffers) byKind.set(kind, (byKind.get(kind) ?? 0) + (executable.resident.get(id) ?? 0));
   const all = [...byKind.values()].reduce((a, b) => a + b, 0);
@@ -95,16 +93,16 @@ function memoryText({ executable, session }: LoadedModel): string {
 
 function continuePrompt(): Promise<void> {
   return act(view.stop, async (signal) => {
-    const { session } = model!;
-    const request = readRequest(session.vocabulary);
-    const decoder = byteTokenizer().decoder();
+    const { session, tokenizer, stop } = model!;
+    const request = readRequest(tokenizer, session.vocabulary);
+    const decoder = tokenizer.decoder();
     const write = (text: string): void => view.text.append(text);
     view.text.textContent = '';
     view.speed.textContent = 'reading the prompt';
     let first = 0;
     let count = 0;
     const result = await generate(session, request.prompt, {
-      ...request, stop: compiled!.page.stop, signal,
+      ...request, stop, signal,
       onPrompt: (done, total) => { view.speed.textContent = `prompt: ${done} of ${total} tokens`; },
       onToken: (id) => {
         if (count++ === 0) first = performance.now();

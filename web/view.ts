@@ -14,7 +14,7 @@ export const view = {
   failure: { box: element('failure', HTMLElement), code: element('failure-code', HTMLElement), text: element('failure-text', HTMLElement), fix: element('failure-fix', HTMLElement) },
   folder: input('folder'), loadFolder: button('load-folder'), urlForm: element('url-form', HTMLFormElement), url: input('url'), initSeed: input('init-seed'), loadRandom: button('load-random'),
   loading: element('loading', HTMLElement), progress: element('progress', HTMLProgressElement), progressText: output('progress-text'), abort: button('abort'), loaded: output('loaded'),
-  prompt: element('prompt', HTMLTextAreaElement), asIds: input('as-ids'), maxTokens: input('max-tokens'), temperature: input('temperature'), seed: input('seed'),
+  prompt: element('prompt', HTMLTextAreaElement), asIds: input('as-ids'), maxTokens: input('max-tokens'), temperature: input('temperature'), topK: input('top-k'), topP: input('top-p'), seed: input('seed'),
   generate: button('generate'), stop: button('stop'), speed: output('speed'), text: element('text', HTMLPreElement),
 };
 

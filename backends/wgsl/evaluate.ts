@@ -45,8 +45,8 @@ export interface EvaluationContext {
   readonly stable: () => number;
 }
 
-/** A product that is cheaper to sum in parts: value = text * scale. */
-export interface Factored { readonly value: Value; readonly scale?: Value }
+/** What is cheaper to apply to a sum than to each term: value * scale where `guard` holds, else 0. */
+export interface Factored { readonly value: Value; readonly scale?: Value; readonly guard?: Value }
 
 export function registerName(source: Extract<Source, { kind: 'register' }>, slot: number | string): string {
   if (source.slots === 1) return source.name;
@@ -57,11 +57,16 @@ export class Evaluator {
   constructor(private readonly context: EvaluationContext) {}
 
   value(id: TileId, at: Coordinates, own: Own | undefined, scope: Scope): Value {
-    const { value, scale: factor } = this.factored(id, at, own, scope);
-    return factor === undefined ? value : { text: `(${value.text} * ${factor.text})`, level: Math.max(value.level, factor.level) };
+    return this.whole(this.factored(id, at, own, scope), scope);
   }
 
-  /** As `value`, but leaves the scale of an int4 weight apart. */
+  /** A value with its scale and guard applied. */
+  whole({ value, scale: factor, guard }: Factored, scope: Scope): Value {
+    const scaled = factor === undefined ? value : { text: `(${value.text} * ${factor.text})`, level: Math.max(value.level, factor.level) };
+    return guard === undefined ? scaled : named(scope, { text: `select(0.0f, ${scaled.text}, ${guard.text})`, level: Math.max(scaled.level, guard.level) }, 'x');
+  }
+
+  /** As `value`, but leaves the scale of an int4 weight apart, and what must hold for a place to be inside a view. */
   factored(id: TileId, at: Coordinates, own: Own | undefined, scope: Scope): Factored {
     const source = this.context.source(id);
     const tile = this.context.tile(id);
@@ -166,24 +171,22 @@ export class Evaluator {
     const { at: places, inside } = this.positions(access, source.at, at, own_, scope);
     const outside = literal(fill, tile.dtype);
     if (inside === false) return { value: { text: outside, level: 0 } };
-    const guard = (value: Value, otherwise: string): Value => {
-      if (inside.length === 0) return value;
-      const test = conjunctionIn(scope, inside);
-      const name = scope.name(test, 'c');
-      return { text: `select(${otherwise}, ${value.text}, ${name})`, level: Math.max(value.level, test.level) };
-    };
+    const test = inside.length === 0 ? undefined : conjunctionIn(scope, inside);
+    const guard = test && { text: scope.name(test, 'c'), level: test.level };
+    const apart = tile.dtype === 'f32' && fill === 0 && guard !== undefined ? { guard } : {};
     if (access.view.packing.kind === 'int4' && tile.dtype === 'f32' && fill === 0) {
       const { code, scale: factor } = readInt4(access, places, scope);
-      return { value: code, scale: inside.length === 0 ? factor : named(scope, guard(factor, '0.0f'), 's') };
+      return { value: code, scale: factor, ...apart };
     }
     if (access.view.packing.kind === 'scaled' && tile.dtype === 'f32' && fill === 0) {
       const { code, scale: factor } = readScaled(access, places, scope);
-      return { value: code, scale: inside.length === 0 ? factor : named(scope, guard(factor, '0.0f'), 's') };
+      return { value: code, scale: factor, ...apart };
     }
     if (access.view.access !== 'read') this.context.reads(access.array);
     const raw = readElement(access, places, scope, access.view.access === 'read' ? 0 : this.context.stable());
     const rounded = isCoded(access.view.packing) ? { text: castText(raw.text, 'f32', tile.dtype), level: raw.level } : raw;
-    return { value: named(scope, guard(rounded, outside), 'x') };
+    if (guard === undefined || 'guard' in apart) return { value: named(scope, rounded, 'x'), ...apart };
+    return { value: named(scope, { text: `select(${outside}, ${rounded.text}, ${guard.text})`, level: Math.max(rounded.level, guard.level) }, 'x') };
   }
 }
 

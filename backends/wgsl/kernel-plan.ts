@@ -27,6 +27,21 @@ export interface DotPlan {
   readonly chunks: number;
 }
 
+/**
+ * Per axis, elements that an invocation sums together, in variables of their own, where there are too many for all to be:
+ * a block of few elements per axis, so that each operand that is read serves several of them.
+ */
+export function blockSizes({ axes }: Distribution, tuning: Tuning): number[] {
+  const sizes = axes.map(() => 1);
+  let left = tuning.block;
+  for (const i of axes.map((_, n) => n).sort((a, b) => axes[b].repetitions - axes[a].repetitions)) {
+    const most = Math.min(left, i === axes.length - 1 ? tuning.blockLanes : tuning.blockRows);
+    sizes[i] = [8, 4, 3, 2, 1].find((n) => n <= most && axes[i].repetitions % n === 0)!;
+    left = Math.floor(left / sizes[i]);
+  }
+  return sizes;
+}
+
 /** How a running sum is divided: `parts` stretches of `length` per element of the other axes. */
 export interface CumulatePlan { readonly outer: Distribution; readonly parts: number; readonly length: number }
 
@@ -100,7 +115,9 @@ export class KernelPlan {
     const over = unionAxes(a, b).filter((x) => s.over.includes(x.name));
     const inner = over.at(-1)?.size ?? 1;
     const widest = this.readsPacked(s) ? 8 : this.directLoads(s).some((v) => v.packing.kind === 'panel') ? 2 : 4;
-    const width = [widest, 4, 2, 1].find((w) => w <= widest && inner % w === 0 && (w === 1 || w * this.distribution(s.out.shape).slots <= 32))!;
+    const whole = this.distribution(s.out.shape);
+    const together = whole.slots <= this.tuning.unrolledSlots ? whole.slots : blockSizes(whole, this.tuning).reduce((n, x) => n * x, 1);
+    const width = [widest, 4, 2, 1].find((w) => w <= widest && inner % w === 0 && (w === 1 || w * together <= this.tuning.products))!;
     const group = inner % 32 === 0 && width === 8 && this.directLoads(s).some((v) => v.packing.kind === 'int4') ? 4 : 1;
     const chunks = sizeOf(over) / (width * group);
     const partsInnermost = this.directLoads(s).every((v) => v.packing.kind === 'dense');
@@ -225,6 +242,14 @@ export class KernelPlan {
 function chooseInvocations(program: Program, definitions: Definitions, tuning: Tuning): number {
   const { threads } = program.schedule;
   if (threads !== undefined) return Math.max(1, Math.min(tuning.invocations, 2 ** Math.floor(Math.log2(threads))));
+  const statements = definitions.statements.map((p) => p.statement);
+  const lanes = statements.flatMap((s) => (s.op === 'dot' ? [definitions.of.get(s.out.id)!.tile.shape.at(-1)?.size ?? 1] : []));
+  // A reduction in the same loop as a dot is between dots (attention): it wants an invocation per element.
+  const loopsOf = (op: 'dot' | 'reduce'): Set<Placed> => new Set(definitions.statements.flatMap((p) => (p.statement.op === op ? p.loops : [])));
+  const between = [...loopsOf('reduce')].some((loop) => loopsOf('dot').has(loop));
+  if (tuning.lanesEach > 1 && lanes.length > 0 && !between) {
+    return Math.min(tuning.invocations, Math.max(8, 2 ** Math.ceil(Math.log2(Math.max(...lanes) / tuning.lanesEach))));
+  }
   let most = 1;
   for (const { statement: s } of definitions.statements) {
     const shapeOf = (id: TileId): readonly TileAxis[] => definitions.of.get(id)!.tile.shape;

@@ -12,14 +12,22 @@ export interface Tuning {
   readonly sharedLoads: boolean;
   /** Elements per invocation up to which code is repeated for each instead of looped over. */
   readonly unrolledSlots: number;
+  /** Elements along the innermost axis of a contraction that an invocation owns at least. */
+  readonly lanesEach: number;
+  /** Elements that are summed side by side where not all of an invocation's are: in all, along the innermost axis, along others. */
+  readonly block: number;
+  readonly blockLanes: number;
+  readonly blockRows: number;
+  /** Products written out at most for these. */
+  readonly products: number;
   /** Hide the bounds of loops from the driver, which would otherwise unroll them. */
   readonly rolledLoops: boolean;
 }
 
-export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, barrierCost: 24, sharedLoads: false, unrolledSlots: 32, rolledLoops: false };
+export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, barrierCost: 24, sharedLoads: false, unrolledSlots: 32, lanesEach: 1, block: 4, blockLanes: 4, blockRows: 4, products: 32, rolledLoops: false };
 
 /**
  * Software rasterisers run invocations in the lanes of SIMD registers: loads whose address all lanes share are cheap and
  * all others are loops over lanes, barriers are costly, and compiling takes longer than running unless code is short.
  */
-export const rasteriserTuning: Tuning = { invocations: 64, run: 64, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, rolledLoops: true };
+export const rasteriserTuning: Tuning = { invocations: 16, run: 16, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, lanesEach: 8, block: 16, blockLanes: 8, blockRows: 2, products: 128, rolledLoops: true };

@@ -10,9 +10,9 @@ import { both, lessThan, type Conditions } from './conditions.js';
 import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
-import type { DotPlan } from './kernel-plan.js';
+import { blockSizes, type DotPlan } from './kernel-plan.js';
 import type { KernelWriter, OwnElement } from './kernel-writer.js';
-import type { Scope, Value } from './scope.js';
+import { nameOf, type Scope, type Value } from './scope.js';
 
 type Dot = OpStatement<'dot'>;
 type Carry = OpStatement<'for'>['carries'][number];
@@ -46,25 +46,25 @@ function sumUp(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Regis
 /** An element of the result and the variable that it is summed in. */
 interface Summed { readonly at: Coordinates; readonly sum: string }
 
-/** Elements that are summed together, in variables of their own, where there are too many for all to be. */
-const block = 4;
-
 function sumBlocks(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
   const { distribution: d } = plan;
   const threads = outerThreads(w, plan, scope);
-  const longest = d.axes.reduce((best, a, i) => (a.repetitions > d.axes[best].repetitions ? i : best), 0);
-  const size = [block, 3, 2, 1].find((n) => d.axes[longest].repetitions % n === 0)!;
-  w.eachRepetition(d, d.axes.map((_, i) => (i === longest ? constant(0) : undefined)), scope, false, (others, outer) => {
-    w.repeat(outer, d.axes[longest].repetitions / size, (at, inner) => {
-      const elements = Array.from({ length: size }, (_, u) => {
-        const e = w.ownElement(d, others.map((r, i) => (i === longest ? offset(scale(at, size), u) : r)), threads, inner);
-        return { at: e.at, kept: registerName(sums, e.own.slot), sum: inner.fresh('p') };
-      });
-      for (const e of elements) inner.line(`var ${e.sum} = 0.0f;`);
-      eachChunk(w, s, plan, inner, (k, innermost) => addProducts(w, s, elements, k, innermost));
-      for (const e of elements) inner.line(`${e.kept} += ${e.sum};`);
+  const sizes = blockSizes(d, w.plan.tuning);
+  const blocks = { ...d, axes: d.axes.map((a, i) => ({ ...a, repetitions: a.repetitions / sizes[i] })) };
+  w.eachRepetition(blocks, d.axes.map(() => undefined), scope, false, (first, inner) => {
+    const elements = places(sizes).map((place) => {
+      const e = w.ownElement(d, first.map((r, i) => offset(scale(r, sizes[i]), place[i])), threads, inner);
+      return { at: e.at, kept: registerName(sums, e.own.slot), sum: inner.fresh('p') };
     });
+    for (const e of elements) inner.line(`var ${e.sum} = 0.0f;`);
+    eachChunk(w, s, plan, inner, (k, innermost) => addProducts(w, s, elements, k, innermost));
+    for (const e of elements) inner.line(`${e.kept} += ${e.sum};`);
   });
+}
+
+/** All places in a box. The innermost axis changes last: what is unpacked along it is used up before the next is. */
+function places(sizes: readonly number[]): number[][] {
+  return sizes.reduceRight<number[][]>((list, size) => list.flatMap((p) => Array.from({ length: size }, (_, i) => [i, ...p])), [[]]);
 }
 
 function outerThreads(w: KernelWriter, plan: DotPlan, scope: Scope): Affine[] {
@@ -117,21 +117,24 @@ function addProducts(w: KernelWriter, s: Dot, elements: readonly Summed[], k: re
       const at = new Map([...e.at, ...along]);
       return { a: w.evaluator.factored(s.a, at, undefined, scope), b: w.evaluator.factored(s.b, at, undefined, scope) };
     });
-    const factor = commonFactor(terms);
-    const product = ({ a, b }: { a: Factored; b: Factored }): string =>
-      factor === undefined ? `${whole(a)} * ${whole(b)}` : `${a.value.text} * ${b.value.text}`;
-    if (factor !== undefined) scope.line(`${e.sum} += (${terms.map(product).join(' + ')}) * ${factor.text};`);
-    else scope.line(`${e.sum} += ${terms.map(product).join(' + ')};`);
+    const scale = common(terms, 'scale');
+    const guard = common(terms, 'guard');
+    // What several elements have in common has one name.
+    const operand = (f: Factored): string => {
+      const rest = w.evaluator.whole({ value: f.value, ...(scale || !f.scale ? {} : { scale: f.scale }), ...(guard || !f.guard ? {} : { guard: f.guard }) }, scope);
+      return elements.length === 1 ? rest.text : nameOf(scope, rest, 'x');
+    };
+    const sum = terms.map(({ a, b }) => `${operand(a)} * ${operand(b)}`).join(' + ');
+    const scaled = scale === undefined ? sum : `(${sum}) * ${scale.text}`;
+    scope.line(`${e.sum} += ${guard === undefined ? scaled : `select(0.0f, ${scaled}, ${guard.text})`};`);
   }
 }
 
-const whole = (f: Factored): string => (f.scale === undefined ? f.value.text : `(${f.value.text} * ${f.scale.text})`);
-
-/** The one scale that all terms have, if exactly one operand is scaled. */
-function commonFactor(terms: readonly { readonly a: Factored; readonly b: Factored }[]): Value | undefined {
-  const scales = terms.map(({ a, b }) => (a.scale && b.scale ? undefined : a.scale ?? b.scale));
-  const first = scales[0];
-  return first !== undefined && scales.every((x) => x?.text === first.text) ? first : undefined;
+/** The one scale or guard that all terms have, if only one operand has one. */
+function common(terms: readonly { readonly a: Factored; readonly b: Factored }[], what: 'scale' | 'guard'): Value | undefined {
+  const found = terms.map(({ a, b }) => (a[what] && b[what] ? undefined : a[what] ?? b[what]));
+  const first = found[0];
+  return first !== undefined && found.every((x) => x?.text === first.text) ? first : undefined;
 }
 
 /** Puts acc + the sum of all parts where the result is kept. */

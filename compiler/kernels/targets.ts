@@ -41,7 +41,7 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
     };
     case 'wgsl': return {
       ...common, prologue: 'store', afterAttend: 'apart', panel: 0, chunkTile: few ? 0 : 512,
-      sizes: { rows: few ? 1 : 8, lanes: 64, programs: 16, heads: 4 },
+      sizes: { rows: few ? 1 : 8, lanes: 64, programs: few ? 16 : 4, heads: 4 },
       limits: { tile: 1024, k: unlimited, keys: 16, ids: 64 },
     };
     case 'cuda:sm_80': return {

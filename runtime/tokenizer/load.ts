@@ -1,9 +1,8 @@
-/** The tokenizer and the stop tokens that belong to a checkpoint: what is beside its weights. */
+/** Tokenizers and stop tokens from a disk, through Node. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { stopTokensBeside, type TextFolder, tokenizerBeside } from './beside-weights.js';
 import { byteTokenizer } from './byte-tokenizer.js';
-import { huggingFaceTokenizer } from './hugging-face.js';
-import { tiktokenTokenizer } from './tiktoken.js';
 import type { Tokenizer } from './tokenizer.js';
 import { TokenizerError } from './tokenizer-error.js';
 
@@ -12,37 +11,17 @@ import { TokenizerError } from './tokenizer-error.js';
  * Throws TokenizerError.
  */
 export async function loadTokenizer(path: string | undefined): Promise<Tokenizer> {
-  return (path === undefined ? undefined : await readTokenizer(await folderOf(path))) ?? byteTokenizer();
-}
-
-async function readTokenizer(folder: string): Promise<Tokenizer | undefined> {
-  const config = await textOf(join(folder, 'tokenizer_config.json'));
-  for (const [name, read] of [['tokenizer.json', huggingFaceTokenizer], ['tiktoken.model', tiktokenTokenizer]] as const) {
-    const text = await textOf(join(folder, name));
-    if (text !== undefined) return read(join(folder, name), text, config);
-  }
-  return undefined;
+  return path === undefined ? byteTokenizer() : tokenizerBeside(await folderOf(path));
 }
 
 /** `eos_token_id` of generation_config.json beside the weights at `path`; none without that file. Throws TokenizerError. */
 export async function stopTokens(path: string): Promise<number[]> {
-  const file = join(await folderOf(path), 'generation_config.json');
-  const text = await textOf(file);
-  if (text === undefined) return [];
-  const bad = (cause: string): TokenizerError => new TokenizerError('T02', file, cause, 'download the file again, or remove it');
-  let ids: unknown;
-  try {
-    ids = (JSON.parse(text) as { eos_token_id?: unknown } | null)?.eos_token_id ?? [];
-  } catch (error) {
-    throw bad(`is not JSON: ${(error as Error).message}`);
-  }
-  const list: unknown[] = Array.isArray(ids) ? ids : [ids];
-  if (!list.every((id) => Number.isSafeInteger(id) && (id as number) >= 0)) throw bad(`'eos_token_id' is ${JSON.stringify(ids).slice(0, 60)}, neither an id nor a list of ids`);
-  return list as number[];
+  return stopTokensBeside(await folderOf(path));
 }
 
-async function folderOf(path: string): Promise<string> {
-  return (await stat(path)).isDirectory() ? path : dirname(path);
+async function folderOf(path: string): Promise<TextFolder> {
+  const folder = (await stat(path)).isDirectory() ? path : dirname(path);
+  return { path: folder, text: (name) => textOf(join(folder, name)) };
 }
 
 async function textOf(path: string): Promise<string | undefined> {

@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined)('the page', () => {
     const page = await openPage();
     expect(await page.textContent('#device')).toMatch(/^on .*swiftshader/i);
     await loadUrl(page, '../weights/');
-    expect(await outcome(page)).toMatchObject({ code: '', loaded: expect.stringMatching(/^loaded, in .* s; memory on the GPU: .* \(weights /) });
+    expect(await outcome(page)).toMatchObject({ code: '', loaded: expect.stringMatching(/^loaded, text by bytes, in .* s; memory on the GPU: .* \(weights /) });
     expect(server.requests.filter((r) => /^\/weights\/model\.safetensors bytes=\d+-\d+$/.test(r)).length).toBeGreaterThan(1);
     expect(await tokensOf(page)).toEqual(family.greedy.tokens);
     expect(await page.textContent('#speed')).toMatch(/^prompt \d+ tokens in .* tokens\/s\); decode \d+ tokens in .* tokens\/s\); ended by length$/);

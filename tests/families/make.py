@@ -77,6 +77,16 @@ families = {
                                             n_routed_experts=5, zero_expert_num=0, expert_ffn_hidden_size=16, routed_scaling_factor=1.5,
                                             max_position_embeddings=64, rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=1,
                                             rope_parameters=plain(10000)),
+    "nemotron": lambda: T.NemotronConfig(**base, norm_eps=1e-5, rope_parameters=plain(10000, partial_rotary_factor=0.4)),
+    "nanochat": lambda: T.NanoChatConfig(**base, final_logit_softcapping=3.0, rms_norm_eps=1e-6, rope_parameters=plain(10000)),
+    "opt": lambda: T.OPTConfig(vocab_size=61, hidden_size=40, ffn_dim=56, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64,
+                               word_embed_proj_dim=40, do_layer_norm_before=False, bos_token_id=0, eos_token_id=1, pad_token_id=1),
+    "diffllama": lambda: T.DiffLlamaConfig(**{**base, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 6}, rms_norm_eps=1e-5,
+                                           rope_parameters=plain(10000)),
+    "minicpm3": lambda: T.MiniCPM3Config(vocab_size=61, hidden_size=40, intermediate_size=56, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
+                                         q_lora_rank=20, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=6, v_head_dim=10, scale_emb=3,
+                                         scale_depth=1.4, dim_model_base=16, max_position_embeddings=64, bos_token_id=0, eos_token_id=1,
+                                         pad_token_id=0, rms_norm_eps=1e-5, rope_parameters=plain(10000)),
     "apertus": lambda: T.ApertusConfig(**base, rms_norm_eps=1e-5, rope_parameters=plain(10000)),
 }
 
@@ -88,12 +98,12 @@ def randomise(model, seed):
     with torch.no_grad():
         for name, p in named:
             noise = torch.randn(p.shape, generator=g)
-            if "sinks" in name or "alpha_" in name:
+            if "sinks" in name or "alpha_" in name or "lambda_" in name:
                 p.copy_(noise)
             elif "bias" in name:
                 p.copy_(0.3 * noise)
             elif "norm" in name or "ln_" in name or "layer_scalar" in name:
-                start = 0.0 if "Gemma2" in type(model).__name__ or "Gemma3" in type(model).__name__ else 1.0
+                start = 0.0 if "Gemma2" in type(model).__name__ or "Gemma3" in type(model).__name__ or "Nemotron" in type(model).__name__ else 1.0
                 p.copy_(start + 0.3 * noise)
             else:
                 inputs = p.shape[-2] if "experts" in name or "Conv1D" in owner(model, name) else p.shape[-1]

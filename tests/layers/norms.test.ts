@@ -23,6 +23,7 @@ describe('norms mean what their papers say', () => {
     ['plain_rms', 'plain_rms(x, eps: 1e-3)', toRms],
     ['layer_norm', 'layer_norm(x, eps: 1e-3, biased: true)', (v, l) => biased(gain(standard(v), l.param('f.weight')), l.param('f.bias'))],
     ['layer_norm', 'layer_norm(x, eps: 1e-3, biased: false)', (v, l) => gain(standard(v), l.param('f.weight'))],
+    ['zero_centered_layer_norm', 'zero_centered_layer_norm(x, eps: 1e-3, biased: true)', (v, l) => biased(gain(standard(v), l.param('f.weight').map((w) => 1 + w)), l.param('f.bias'))],
     ['plain_layer_norm', 'plain_layer_norm(x, eps: 1e-3)', standard],
     ['group_rms', 'group_rms(x, groups: 4, eps: 1e-3)', (v, l) => gain(parts(v, 4, toRms), l.param('f.weight'))],
     ['group_norm', 'group_norm(x, groups: 4, eps: 1e-3, biased: true)', (v, l) => biased(gain(parts(v, 4, standard), l.param('f.weight')), l.param('f.bias'))],

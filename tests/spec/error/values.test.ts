@@ -58,6 +58,16 @@ describe('names and values', () => {
     expect((user + system) / 1e6).toBeLessThan(5);
   });
 
+  test.each([
+    ['y = gelu(x)', '`gelu` is in the standard library: use std.activations.{gelu}'],
+    ['y = transpose(x)', 'axes have names and no order, so there is nothing to transpose'],
+    ['y = matmul(embed.table, x)', 'write W @ x, or dot(a, b, over: axis)'],
+    ['state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s, scale: 2)', 'the scale is part of the score: score: s * scale'],
+    ['state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s, normalize: none)', 'attend is a softmax; for sums without one'],
+  ])('what to write instead: %s', (body, note) => {
+    expect(errorsOf(modelWith(body)).rendered).toContain(note);
+  });
+
   test('a misspelt name is answered with the near ones', () => {
     const { rendered } = errorsOf(modelWith('y = hiden'));
     expect(rendered).toContain('did you mean `hidden`?');

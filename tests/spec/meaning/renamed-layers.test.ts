@@ -10,7 +10,7 @@ const list = (folder: string): string[] => readdirSync(new URL(`../../../${folde
 // Update rules are read by training entry points, not by the model's graph.
 const library = list('dsl/std').filter((path) => !path.endsWith('optimizers.firn')).map(read).join('\n');
 const items = new Map([...library.matchAll(/^(?:layer|fn) ([a-z_0-9]+)\(/gm)].map((m, i, all) => [m[1], library.slice(m.index, all[i + 1]?.index)]));
-const specs = [...list('examples'), ...list('tests/families'), 'tests/spec/ok/other-layers.firn', 'tests/spec/ok/recurrent-layers.firn'];
+const specs = [...list('examples'), ...list('tests/families'), 'tests/spec/ok/other-layers.firn', 'tests/spec/ok/recurrent-layers.firn', 'tests/spec/ok/routed-layers.firn'];
 
 const uses = (text: string): string[] => [...items.keys()].filter((name) => new RegExp(`\\b${name}\\b`).test(text));
 
@@ -23,7 +23,7 @@ const withoutTraining = (spec: string): string => spec.replace(/^ {2}train with 
 
 /** Library and spec in one file, every layer and function of the library under another name, wherever it is used. */
 function withCopies(spec: string): string {
-  const text = `${library}\n${spec}`.replace(/^use .*$/gm, '').replace(/#.*$/gm, '');
+  const text = `${library}\n${spec}`.replace(/^use [^}]*\}/gm, '').replace(/#.*$/gm, '');
   const name = new RegExp(`(?<![.\\w])(${[...items.keys()].join('|')})\\b(?!\\s*(=(?!=)|:))`, 'g');
   return text.split('"').map((part, i) => (i % 2 === 1 ? part : part.replace(name, 'other_$1'))).join('"');
 }

@@ -9,15 +9,17 @@ import { nodeLoader } from '../../dsl/std-node.js';
 import { compile, load, openCheckpoint, storedIn, type LoadedModel } from '../../index.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { relativeError } from '../golden/families.js';
-import { openDevice, type Runnable, wgslMissing } from '../support/devices.js';
+import { everything, openDevice, type Runnable, wgslMissing } from '../support/devices.js';
 import { readTensors } from '../support/golden-model.js';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const names = readdirSync(folder).filter((f) => f.endsWith('.firn')).map((f) => f.slice(0, -5));
 const bound = { reference: 1e-5, cpu: 3e-5, wgsl: 3e-5 };
-/** A software renderer needs a while for its shaders: these between them use most of what differs, all with FIRN_FULL. */
-const onWgsl = process.env.FIRN_FULL === undefined ? ['gpt-oss', 'gemma2'] : names;
-const noWgsl = await wgslMissing();
+/** Compilers and software renderers need a while: these between them use most of what differs; all with FIRN_FULL. */
+const chosen: Readonly<Record<Runnable, readonly string[]>> = everything
+  ? { reference: names, cpu: names, wgsl: names }
+  : { reference: names, cpu: ['gpt-oss', 'gemma2', 'llama4', 'diffllama', 'longcat', 'mimo'].filter((n) => names.includes(n)), wgsl: [] };
+const noWgsl = everything ? await wgslMissing() : undefined;
 
 async function withModel(name: string, target: Runnable, use: (model: LoadedModel) => Promise<void>): Promise<void> {
   const checkpoint = await openCheckpoint(`${folder}${name}`);
@@ -36,8 +38,9 @@ async function withModel(name: string, target: Runnable, use: (model: LoadedMode
 }
 
 for (const target of ['reference', 'cpu', 'wgsl'] as const) {
+  if (chosen[target].length === 0) continue;
   describe.skipIf(target === 'wgsl' && noWgsl !== undefined)(`on ${target}`, { timeout: 300_000 }, () => {
-    it.each(target === 'wgsl' ? onWgsl : names)('%s', async (name) => {
+    it.each(chosen[target])('%s', async (name) => {
       const golden = await readTensors(`${folder}${name}/golden.safetensors`);
       const tokens = [...golden.get('tokens')!];
       await withModel(name, target, async ({ session }) => {

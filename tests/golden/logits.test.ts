@@ -12,11 +12,9 @@ import { compile, load, openCheckpoint, storedIn, type Compiled, type LoadedMode
 import { generate } from '../../runtime/generate.js';
 import { runPrompt } from '../../runtime/run-prompt.js';
 import { splitTap, tapsOf } from '../../runtime/taps.js';
-import { openDevice, type Runnable, wgslMissing } from '../support/devices.js';
+import { everything, openDevice, type Runnable, wgslMissing } from '../support/devices.js';
 import { families, goldenFolder, openFamily, relativeError, type Family } from './families.js';
 
-/** A software renderer needs minutes for its shaders: one family there, all of them with `npm run test:full`. */
-const everything = process.env.FIRN_FULL !== undefined;
 const bound = { reference: 1e-5, cpu: 3e-5, wgsl: 3e-5 };
 
 interface Opened { readonly family: Family; readonly device: Device; readonly compiled: Compiled; readonly model: LoadedModel }
@@ -54,6 +52,7 @@ const noWgsl = await wgslMissing();
 
 for (const device of ['reference', 'cpu', 'wgsl'] as const) {
   for (const name of families) {
+    // A software renderer needs minutes for its shaders.
     if (!everything && device === 'wgsl' && name !== 'k2-tiny') continue;
     if (device === 'wgsl' && noWgsl !== undefined) {
       describe(`${name} on wgsl`, () => it.skip(`skipped: ${noWgsl}`, () => undefined));

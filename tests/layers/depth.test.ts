@@ -2,14 +2,14 @@
 import { describe, expect, it, vi } from 'vitest';
 import { elaborateText } from '../support/elaborate-text.js';
 import { checkForm, type FormCase, type Weights } from '../support/form-model.js';
-import type { Runnable } from '../support/devices.js';
+import { usualDevices, type Runnable } from '../support/devices.js';
 import { add, apply, attend, dot, rms, row, sigmoid, silu, softmax, swiglu, times, type Vector } from '../support/plain.js';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 const [vocab, hidden] = [40, 24];
 const devices: readonly Runnable[] = ['reference', 'cpu'];
-const all: readonly Runnable[] = [...devices, 'wgsl'];
+const all = usualDevices;
 
 function spec(body: string, items = '', end = 'logits = head = linear(x, vocab)'): string {
   return `use std.{rms, embedding, linear, square, swiglu, depth_attention, depth_average, hyper_connections}

@@ -1,7 +1,7 @@
 /** Routers and unlike experts, written in the language, beside plain implementations. */
 import { describe, it, vi } from 'vitest';
 import { checkForm, type FormCase } from '../support/form-model.js';
-import type { Runnable } from '../support/devices.js';
+import { usualDevices, type Runnable } from '../support/devices.js';
 import { add, apply, dot, rms, row, sigmoid, softmax, softplus, swiglu, times, top, type Vector } from '../support/plain.js';
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -197,7 +197,7 @@ const unlike: Record<string, { readonly body: string; readonly items?: string; r
 describe('unlike experts', () => {
   for (const [name, { body, items, block, wgsl }] of Object.entries(unlike)) {
     it(name, async () => {
-      for (const device of wgsl ? [...devices, 'wgsl' as const] : devices) await checkForm({ text: spec(body, items), plain: plain(block), vocab, scale }, device);
+      for (const device of wgsl ? usualDevices : devices) await checkForm({ text: spec(body, items), plain: plain(block), vocab, scale }, device);
     });
   }
 });

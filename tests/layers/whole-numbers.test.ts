@@ -1,6 +1,7 @@
 /** Ids that are computed: n-grams and hashes, exact in 32 bits. */
 import { describe, expect, it, vi } from 'vitest';
 import { elaborateText } from '../support/elaborate-text.js';
+import { usualDevices } from '../support/devices.js';
 import { checkForm } from '../support/form-model.js';
 import { add, apply, row } from '../support/plain.js';
 
@@ -35,7 +36,7 @@ describe('whole numbers', () => {
   it('a row by the hash of three tokens (LongCat)', async () => {
     const text = spec(`x += grams = ngram(tokens, rows: ${rows}, d: hidden, first: ${m1}, second: ${m2}, modulus: ${big})`, ngram);
     const product = (a: number, b: number): bigint => (BigInt(a) * BigInt(b)) % BigInt(big);
-    for (const device of ['reference', 'cpu', 'wgsl'] as const) {
+    for (const device of usualDevices) {
       await checkForm({
         text, vocab, plain: (tokens, w) => tokens.flatMap((token, t) => {
           const [one, two] = [tokens[t - 1] ?? 0, tokens[t - 2] ?? 0];

@@ -6,6 +6,11 @@ import { nodeWgslDevice } from '../../backends/wgsl/node.js';
 
 export type Runnable = 'reference' | 'cpu' | 'wgsl';
 
+/** With FIRN_FULL (`npm run test:full`) everything runs on every device. */
+export const everything = process.env.FIRN_FULL !== undefined;
+/** Devices of what many tests do; a software renderer needs minutes for their shaders, so else only tests about it use it. */
+export const usualDevices: readonly Runnable[] = everything ? ['reference', 'cpu', 'wgsl'] : ['reference', 'cpu'];
+
 /** Why WGSL cannot run here, with what to install; undefined if it can (or must). */
 export async function wgslMissing(): Promise<string | undefined> {
   if (process.env.FIRN_REQUIRE_WGSL === '1') return undefined;

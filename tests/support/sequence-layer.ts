@@ -9,7 +9,7 @@ import { pack } from '../../compiler/kernels/packing.js';
 import { nodeLoader } from '../../dsl/std-node.js';
 import { Session } from '../../runtime/session.js';
 import { weightBlocks } from '../../runtime/weight-blocks.js';
-import { openDevice, wgslMissing, type Runnable } from './devices.js';
+import { openDevice, usualDevices, wgslMissing, type Runnable } from './devices.js';
 
 /** Rows of a value, one per token. */
 export type Rows = readonly (readonly number[])[];
@@ -99,7 +99,7 @@ export function checkSequenceLayer(layer: SequenceLayer): void {
   const tokens = lengths.map((n, s) => ids(n, s, layer.hidden));
   const most = lengths.reduce((a, b) => a + b, 0);
   describe(layer.name, () => {
-    for (const name of layer.devices ?? ['reference', 'cpu', 'wgsl']) {
+    for (const name of usualDevices.filter((d) => layer.devices?.includes(d) ?? true)) {
       it(`${name}: whole, in pieces and token by token`, async ({ skip }) => {
         const missing = name === 'wgsl' ? await wgslMissing() : undefined;
         if (missing !== undefined) return skip(missing);

@@ -39,7 +39,7 @@ describe('exit codes', () => {
     ['no prompt', 2, ['run', 'examples/k2-mini.firn', '--init', '1'], /--prompt TEXT or --tokens/],
     ['two sources of weights', 2, ['run', 'x.firn', '--init', '1', '--weights', 'y', '--prompt', 'x'], /cannot be used with/],
     ['a missing file', 1, ['check', 'absent.firn'], /error\[C01\]: absent.firn: there is no such file or folder\n {2}= fix:/],
-    ['a missing checkpoint', 1, ['run', 'examples/k2-mini.firn', '--weights', 'absent', '--prompt', 'x'], /error\[F01\]: absent: does not exist\n {2}= fix:/],
+    ['a missing checkpoint', 1, ['run', 'examples/k2-mini.firn', '--weights', 'absent', '--prompt', 'x'], /error\[C01\]: absent: there is no such file or folder\n {2}= fix:/],
     ['no plan', 1, ['plan', 'verify', 'examples'], /error\[C20\]: examples holds no plan.json/],
   ] as [string, number, string[], RegExp][])('%s: %i', (_, status, args, message) => {
     const result = firn(...args);

@@ -16,7 +16,8 @@ const build = ([terms, c]: [readonly (readonly [string, number])[], number]): Af
 function evaluate(text: string, at: Readonly<Record<string, number>>): number {
   const js = text.replace(/\bfloor_divide\(/g, 'FD(').replace(/\bfloor_mod\(/g, 'FM(').replace(/(\d)u\b/g, '$1').replace(/^(.*) \/ (\d+)$/, 'T($1, $2)');
   const names = Object.keys(at);
-  return new Function(...names, 'FD', 'FM', 'T', `return ${js};`)(...names.map((n) => at[n]), (a: number, b: number) => Math.floor(a / b), (a: number, b: number) => a - Math.floor(a / b) * b, (a: number, b: number) => Math.trunc(a / b)) as number;
+  // Integers have no negative zero.
+  return new Function(...names, 'FD', 'FM', 'T', `return 0 + (${js});`)(...names.map((n) => at[n]), (a: number, b: number) => Math.floor(a / b), (a: number, b: number) => a - Math.floor(a / b) * b, (a: number, b: number) => Math.trunc(a / b)) as number;
 }
 
 /** Binds to fresh names whose values are computed from their text when asked. */

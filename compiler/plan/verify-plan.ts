@@ -5,7 +5,7 @@
  */
 import { planVersion, type Bundle, type Plan } from '../ir/plan.js';
 import { planHash } from './plan-hash.js';
-import { checkBuffers, checkDims, checkGroups, checkKernels, checkTables } from './verify/declarations.js';
+import { checkBuffers, checkDims, checkGroups, checkKernels, checkTables, countsRanks } from './verify/declarations.js';
 import { EntryRun } from './verify/entry-run.js';
 import { checkRanks } from './verify/ranks.js';
 import { Report, type Violation } from './verify/violation.js';
@@ -34,7 +34,7 @@ export function verifyPlan(bundle: Bundle, { digests = true }: { readonly digest
     if (names.indexOf(entry.name) !== i) report.add('ports', `entry '${entry.name}'`, 'is declared twice');
     new EntryRun(bundle, entry, tables, report).run();
   });
-  checkRanks(Array.from({ length: plan.ranks }, () => plan), report);
+  if (countsRanks(plan)) checkRanks(Array.from({ length: plan.ranks }, () => plan), report);
   for (const rows of tables.rows.values()) for (const row of rows) {
     if (!tables.used.has(row)) report.add('unused', `${row.kind} '${row.path}' at ${row.from}`, 'no step uses it');
   }

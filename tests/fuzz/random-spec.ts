@@ -70,7 +70,7 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
 }
 `;
   const own = items.split(/\n(?=layer)/).filter((item) => new RegExp(`\\b${/layer (\w+)/.exec(item)?.[1] ?? ' '}\\(`).test(text)).join('\n');
-  return { text: `use std.{${used(text + own, names).join(', ')}}\n${own}\n${text}`, vocab, reduced, routed: /\bmoe\(/.test(text) };
+  return { text: `use std.{${used(text + own, names).join(', ')}}\n${own}\n${text}`, vocab, reduced, routed: /\bexperts: /.test(text) };
 }
 
 function alternate(templates: readonly string[]): string {
@@ -79,7 +79,7 @@ function alternate(templates: readonly string[]): string {
 
 function precision(choose: Choose, feeds: readonly string[], head: string): { sections: string; reduced: boolean } {
   const [weights, activations, cache] = [choose(['f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16'])];
-  const packed = [...(feeds.length !== 1 ? [] : [feeds[0].startsWith('moe') ? 'layers[*].ffn.experts.up' : 'layers[*].ffn.up']), ...(feeds.length > 0 && head.includes('linear') ? ['head.weight'] : [])];
+  const packed = [...(feeds.length !== 1 ? [] : [/moe/.test(feeds[0].split('(')[0]) ? 'layers[*].ffn.experts.up' : 'layers[*].ffn.up']), ...(feeds.length > 0 && head.includes('linear') ? ['head.weight'] : [])];
   const rules = packed.filter(() => choose([0, 1])).map((target) => `quantize ${target} to int4(group: 8, along: in)`);
   return { sections: [...rules, `precision { weights: ${weights}  activations: ${activations}  cache: ${cache} }`].join('\n  '), reduced: activations !== 'f32' || cache !== 'f32' };
 }
@@ -87,6 +87,7 @@ function precision(choose: Choose, feeds: readonly string[], head: string): { se
 function norm(choose: Choose, size: number): string {
   return choose<() => string>([
     () => 'rms(eps: 1e-6)', () => 'wide_rms(eps: 1e-6)', () => 'zero_centered_rms(eps: 1e-5)', () => 'plain_rms(eps: 1e-6)',
+    () => `zero_centered_layer_norm(eps: 1e-5, biased: ${choose(['true', 'false'])})`,
     () => `layer_norm(eps: 1e-5, biased: ${choose(['true', 'false'])})`, () => 'plain_layer_norm(eps: 1e-5)', () => 'l2_norm(eps: 1e-6)',
     () => `group_rms(groups: ${divisor(choose, size)}, eps: 1e-6)`, () => `group_norm(groups: ${divisor(choose, size)}, eps: 1e-5, biased: ${choose(['true', 'false'])})`,
   ])();
@@ -179,14 +180,21 @@ function expert(choose: Choose): string {
   const biased = `biased: ${choose(['true', 'false'])}`;
   return choose([
     `swiglu(${width})`, `gated(${width}, combine: ${choose(['swish_gate', 'gelu_gate', 'gelu_tanh_gate', 'relu_gate'])}, ${biased})`,
-    `mlp(${width}, activation: ${choose(['relu', 'relu_squared', 'silu', 'gelu', 'gelu_tanh', 'gelu_sigmoid', 'gaussian_top(share: 0.6)', 'xielu(beta: 0.5, eps: 1e-6)'])}, ${biased})`,
+    `mlp(${width}, activation: ${choose(['relu', 'relu_squared', 'square', 'silu', 'gelu', 'gelu_tanh', 'gelu_sigmoid', 'gaussian_top(share: 0.6)', 'xielu(beta: 0.5, eps: 1e-6)'])}, ${biased})`,
   ]);
 }
 
 function moe(choose: Choose): string {
   const experts = choose([3, 5, 8]);
   const normalize = `normalize: ${choose(['true', 'false'])}`;
-  const gate = choose([`sigmoid_gate(${normalize}, scale: 1.5)`, `softmax_gate(${normalize})`]);
+  const gate = choose([
+    `sigmoid_gate(${normalize}, scale: 1.5)`, `softmax_gate(${normalize})`, `softmax_after_gate(router_bias: ${choose(['true', 'false'])})`,
+    `scored_gate(score: ${choose(['softmax', 'sigmoid_score', 'sqrt_softplus_score'])}, router_bias: false, select_bias: true, ${normalize}, epsilon: 1e-20, scale: 1.5)`,
+  ]);
+  const common = `experts: ${experts}, active: ${choose([1, 2, 3])}, expert: ${expert(choose)}, gate: ${gate}`;
   const shared = choose(['', `, shared: ${expert(choose)}`]);
-  return `moe(experts: ${experts}, active: ${choose([1, 2, 3])}, expert: ${expert(choose)}, gate: ${gate}${shared})`;
+  return choose([
+    `moe(${common}${shared})`, `moe_scaled_input(${common}${shared})`, `moe_gated_shared(${common}, shared: ${expert(choose)})`,
+    `moe_with_identities(${common}, identities: 2)`, `latent_moe(${common}, latent: 7, norm: rms(eps: 1e-6)${shared})`,
+  ]);
 }

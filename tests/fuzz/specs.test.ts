@@ -16,7 +16,7 @@ import { randomChoices, randomSpec } from './random-spec.js';
 
 vi.setConfig({ testTimeout: 24 * 3600_000 });
 
-const library = readdirSync(join(root, 'dsl', 'std')).map((n) => readFileSync(join(root, 'dsl', 'std', n), 'utf8')).join('\n');
+const library = readdirSync(join(root, 'dsl', 'std')).filter((n) => n.endsWith('.firn')).map((n) => readFileSync(join(root, 'dsl', 'std', n), 'utf8')).join('\n');
 const names = [...library.matchAll(/^(?:layer|fn|const) (\w+)/gm)].map((m) => m[1]);
 const seed = Number(process.env.FIRN_FUZZ_SEED ?? 1);
 const counts: Readonly<Record<Runnable, number>> = { reference: Number(process.env.FIRN_FUZZ_REFERENCE ?? 12), cpu: Number(process.env.FIRN_FUZZ_CPU ?? 1), wgsl: Number(process.env.FIRN_FUZZ_WGSL ?? 1) };
@@ -58,6 +58,8 @@ it('every layer of the library is in the menu', () => {
   const layers = [...library.matchAll(/^layer (\w+)/gm)].map((m) => m[1]);
   const inside = (layer: string): boolean => [...library.matchAll(new RegExp(`\\b${layer}\\(`, 'g'))].length > 1;
   // Update rules belong to training; the indexer chooses tokens for an attention that tests/layers/selection.test.ts has.
-  const others = ['adamw', 'muon_clip', 'lightning_indexer'];
+  // What a model has around other layers is in tests/layers/{depth,sharing,routing}.test.ts.
+  const around = ['depth_attention', 'depth_average', 'hyper_connections', 'low_rank_addition', 'hash_gate'];
+  const others = ['adamw', 'muon_clip', 'lightning_indexer', ...around];
   expect(layers.filter((layer) => !others.includes(layer) && !new RegExp(`\\b${layer}\\b`).test(menu) && !inside(layer))).toEqual([]);
 });

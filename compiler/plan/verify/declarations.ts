@@ -23,8 +23,16 @@ export function checkDims(plan: Plan, report: Report): void {
   }
 }
 
+// More than any machine has: a damaged plan must not make its reader run out of memory.
+const mostRanks = 65_536;
+
+/** Whether the number of ranks is one that a plan can have. */
+export function countsRanks(plan: Plan): boolean {
+  return Number.isInteger(plan.ranks) && plan.ranks >= 1 && plan.ranks <= mostRanks;
+}
+
 export function checkGroups(plan: Plan, report: Report): void {
-  if (!Number.isInteger(plan.ranks) || plan.ranks < 1) report.add('groups', 'ranks', `${plan.ranks} ranks`);
+  if (!countsRanks(plan)) report.add('groups', 'ranks', `${plan.ranks} ranks, which is not a number from 1 to ${mostRanks}`);
   for (const g of plan.groups) {
     const members = g.teams.flat().sort((a, b) => a - b);
     const all = members.length === plan.ranks && members.every((m, i) => m === i);

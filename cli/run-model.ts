@@ -7,7 +7,7 @@ import { checkVocabulary, type Tokenizer } from '../runtime/tokenizer/tokenizer.
 import { UsageError } from './failure.js';
 import { type Prepared, prepare } from './prepare.js';
 import type { RunOptions } from './run.js';
-import { formatBytes, note, ProgressLine } from './terminal.js';
+import { formatBytes, formatRate, note, ProgressLine } from './terminal.js';
 import { lineWriter, textWriter, type TokenWriter } from './token-writer.js';
 import { readPrompts } from './tokens.js';
 
@@ -105,9 +105,8 @@ function memoryByKind({ model, compiled }: Prepared): Map<string, number> {
 
 function printEnd(results: readonly Generation[], prepared: Prepared): void {
   for (const r of results) {
-    const rate = (tokens: number, seconds: number): string => `${tokens} ${tokens === 1 ? 'token' : 'tokens'} in ${seconds.toFixed(2)} s (${(tokens / seconds).toFixed(1)} tokens/s)`;
-    const decode = r.decodedTokens > 0 ? `; decode ${rate(r.decodedTokens, r.decodeSeconds)}` : '';
-    note(`prompt ${rate(r.promptTokens, r.prefillSeconds)}${decode}; ended by ${r.reason}`);
+    const decode = r.decodedTokens > 0 ? `; decode ${formatRate(r.decodedTokens, r.decodeSeconds)}` : '';
+    note(`prompt ${formatRate(r.promptTokens, r.prefillSeconds)}${decode}; ended by ${r.reason}`);
   }
   const memory = [...memoryByKind(prepared)].map(([kind, bytes]) => `${kind} ${formatBytes(bytes)}`).join(', ');
   note(`memory on ${prepared.device.name}: ${memory}; process ${formatBytes(process.memoryUsage.rss())}`);

@@ -1,4 +1,6 @@
-/** Colours and a progress line, on stderr; nothing but plain lines where that is not a terminal. */
+/** Colours and a progress line, on stderr; nothing but plain lines where that is not a terminal. How numbers and tables are written. */
+export { formatBytes, formatRate } from '../runtime/format.js';
+
 const codes = { red: 31, yellow: 33, green: 32, dim: 2, bold: 1 } as const;
 
 export function color(name: keyof typeof codes, text: string): string {
@@ -29,15 +31,6 @@ export class ProgressLine {
     if (this.shown) process.stderr.write('\r\u001b[2K');
     this.shown = false;
   }
-}
-
-/** 1536 -> '1.5 KiB'. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
 }
 
 /** 1026408232448 -> '1,026,408,232,448'. */

@@ -25,12 +25,13 @@ import { weightRules } from './model/weight-rules.js';
 import { alignmentFor } from './model/block-alignment.js';
 import { resolveWeightSources } from './model/weight-sources.js';
 import { choosePackings } from './passes/choose-packings.js';
-import { pin, type PinnedInput } from './passes/pin.js';
+import type { PinnedInput } from './passes/pin.js';
 import { reassociate } from './passes/reassociate.js';
 import { sample } from './passes/sample.js';
 import { schedule } from './passes/schedule.js';
 import { shard } from './passes/shard.js';
 import { simplify } from './passes/simplify.js';
+import { pinTaps, tapsToBuild } from './pinned-taps.js';
 import type { EntryLaunches } from './plan/launches.js';
 import { LimitError } from './plan/buffer-layout.js';
 import { buildPlan } from './plan/plan.js';
@@ -93,7 +94,7 @@ export function checkSpec(request: Pick<CompileRequest, 'entry' | 'load' | 'mode
 }
 
 export function compile(request: CompileRequest): Compiled {
-  const checked = checkSpec(request.pins === undefined ? request : { ...request, taps: withPins(request) });
+  const checked = checkSpec({ ...request, taps: tapsToBuild(request) });
   const { module, info } = checked;
   if (!module || !info || hasErrors(checked.diagnostics)) return checked;
   if (request.context !== undefined && request.context > info.context) {
@@ -120,20 +121,6 @@ function lower(elaborated: Module, info: ModelInfo, request: CompileRequest, sou
   if (violations.length > 0) throw new Error(`plan: the verifier rejects what the planner made\n${printViolations(violations)}`);
   seen('plan', bundle);
   return { module, bundle, pinned };
-}
-
-/** Pinned taps must be there to be found; they are outputs only if they are asked for as such. */
-function withPins({ taps = false, pins = [] }: CompileRequest): CompileRequest['taps'] {
-  return taps === true ? true : [...(taps === false ? [] : taps), ...pins];
-}
-
-/** With `pins`: their inputs; outputs that were there only to find them go again. */
-function pinTaps(module: Module, { taps = false, pins }: CompileRequest): ReturnType<typeof pin> {
-  if (pins === undefined) return { module, pinned: [] };
-  const asked = (names: readonly string[]): boolean => (typeof taps === 'boolean' ? taps : names.some((n) => taps.some((t) => n === t || n.startsWith(`${t}.`))));
-  const { module: made, pinned } = pin(module, new Set(pins));
-  const dropped = new Set(made.taps.filter((t) => !asked(t.names)).map((t) => t.output));
-  return { pinned, module: { ...made, taps: made.taps.filter((t) => !dropped.has(t.output)), graph: { ...made.graph, outputs: made.graph.outputs.filter((o) => !dropped.has(o.name)) } } };
 }
 
 /** A module after its passes as launches of tile programs, entry by entry. `sources`: where its weights are stored, if the spec says so. */

@@ -7,6 +7,7 @@ import { SectionParser } from './parser-sections.js';
 import { Broken, dtypeNames, Identifier as Name, keyword, NumberLiteral, Separator, sign, StringLiteral, tokenSpan } from './tokens.js';
 
 type Rule<T> = ParserMethod<[], T>;
+type Counted = Pick<RepeatStatement, 'label' | 'count' | 'index'>;
 
 export abstract class StatementParser extends SectionParser {
   /** `{ ... }` with one statement per line. */
@@ -260,34 +261,35 @@ export abstract class StatementParser extends SectionParser {
     ],
   }));
 
-  private readonly repeat: Rule<Statement> = this.RULE('repeat', (): Statement => {
-    const first = this.CONSUME(keyword.repeat);
+  /** `layers[61] as i`. */
+  private readonly counted: Rule<Counted> = this.RULE('counted', (): Counted => {
     const label = this.identifier(this.CONSUME(Name));
     this.CONSUME(sign['[']);
     const count = this.SUBRULE(this.expression);
     this.CONSUME(sign[']']);
     this.CONSUME(keyword.as);
     const index = this.identifier(this.CONSUME2(Name));
+    return { label, count, index };
+  });
+
+  private readonly repeat: Rule<Statement> = this.RULE('repeat', (): Statement => {
+    const first = this.CONSUME(keyword.repeat);
+    const counted = this.SUBRULE(this.counted);
     let carry: RepeatStatement['carry'];
     this.OPTION(() => {
       carry = this.SUBRULE(this.carry);
     });
     const { opener, body } = this.SUBRULE(this.block);
     return this.ACTION(() => ({
-      kind: 'repeat', label, count, index, ...(carry ? { carry } : {}), body, span: this.spanFrom(first), ...this.trivia(first, opener),
+      kind: 'repeat', ...counted, ...(carry ? { carry } : {}), body, span: this.spanFrom(first), ...this.trivia(first, opener),
     }));
   });
 
   private readonly head: Rule<Statement> = this.RULE('head', (): Statement => {
     const first = this.CONSUME(keyword.head);
-    const label = this.identifier(this.CONSUME(Name));
-    this.CONSUME(sign['[']);
-    const count = this.SUBRULE(this.expression);
-    this.CONSUME(sign[']']);
-    this.CONSUME(keyword.as);
-    const index = this.identifier(this.CONSUME2(Name));
+    const counted = this.SUBRULE(this.counted);
     const { opener, body } = this.SUBRULE(this.block);
-    return this.ACTION(() => ({ kind: 'head', label, count, index, body, span: this.spanFrom(first), ...this.trivia(first, opener) }));
+    return this.ACTION(() => ({ kind: 'head', ...counted, body, span: this.spanFrom(first), ...this.trivia(first, opener) }));
   });
 
   private readonly carry: Rule<NonNullable<RepeatStatement['carry']>> = this.RULE('carry', (): NonNullable<RepeatStatement['carry']> => {

@@ -40,19 +40,15 @@ function importsOf(file: SourceFile): string[] {
   return names.map((name) => (name.startsWith('.') ? relative(root, join(dirname(file.getFilePath()), name)).replace(/\.js$/, '.ts') : name));
 }
 
-/** plan.ts and what it imports, transitively. */
-function planClosure(): Set<string> {
-  const seen = new Set<string>();
-  const visit = (path: string): void => {
-    if (seen.has(path)) return;
-    seen.add(path);
-    const file = project.getSourceFile(join(root, path));
-    if (file) importsOf(file).forEach(visit);
-  };
-  visit('compiler/ir/plan.ts');
+/** A file and what it imports, transitively; packages end there. */
+function closureOf(path: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  const file = project.getSourceFile(join(root, path));
+  if (file) importsOf(file).forEach((target) => closureOf(target, seen));
   return seen;
 }
-const plan = planClosure();
+const plan = closureOf('compiler/ir/plan.ts');
 /** How elements lie in bytes is part of the plan's meaning: loading weights needs the same arithmetic as the kernels. */
 const packing = new Set(['packing', 'packing-address', 'scaled-packing', 'float-codes', 'half'].map((name) => `compiler/kernels/${name}.ts`));
 
@@ -74,14 +70,7 @@ describe('dependencies point one way', () => {
     expect(wrong).toEqual([]);
   });
   it('the page reaches nothing of Node', () => {
-    const seen = new Set<string>();
-    const visit = (path: string): void => {
-      if (seen.has(path)) return;
-      seen.add(path);
-      const file = project.getSourceFile(join(root, path));
-      if (file) importsOf(file).forEach(visit);
-    };
-    visit('web/page.ts');
+    const seen = closureOf('web/page.ts');
     expect(seen.size).toBeGreaterThan(40);
     const packages = [...seen].filter((path) => path.startsWith('node:') || !project.getSourceFile(join(root, path)));
     expect(packages).toEqual(['@huggingface/tokenizers']);

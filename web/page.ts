@@ -5,7 +5,8 @@ import { type CompiledModel, fetchCompiledModel } from './compiled-model.js';
 import { describeFailure } from './failure.js';
 import { readRequest, readSeed } from './fields.js';
 import { type LoadState, loadModel, openGpu, type ReadyModel } from './model.js';
-import { formatBytes, formatRate, view } from './view.js';
+import { formatBytes, formatRate } from '../runtime/format.js';
+import { view } from './view.js';
 import type { WeightsFrom } from './weights-from.js';
 
 let compiled: CompiledModel | undefined;

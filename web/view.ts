@@ -1,4 +1,4 @@
-/** The elements of index.html, and how numbers are written there. */
+/** The elements of index.html. */
 
 function element<T extends HTMLElement>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -17,16 +17,3 @@ export const view = {
   prompt: element('prompt', HTMLTextAreaElement), asIds: input('as-ids'), maxTokens: input('max-tokens'), temperature: input('temperature'), topK: input('top-k'), topP: input('top-p'), seed: input('seed'),
   generate: button('generate'), stop: button('stop'), speed: output('speed'), text: element('text', HTMLPreElement),
 };
-
-/** 1536 -> '1.5 KiB'. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
-}
-
-export function formatRate(tokens: number, seconds: number): string {
-  return `${tokens} ${tokens === 1 ? 'token' : 'tokens'} in ${seconds.toFixed(2)} s (${(tokens / Math.max(seconds, 1e-9)).toFixed(1)} tokens/s)`;
-}

@@ -3,6 +3,8 @@
  * Splitting and merging axes needs division and remainder; most of them fold away here, so that inner loops stay affine
  * and the C++ compiler can vectorise them.
  */
+import { gcd } from '../../compiler/ir/divisors.js';
+
 export interface Term {
   /** C++ expression of an integer. */
   readonly text: string;
@@ -74,10 +76,6 @@ function divideTerm(t: Term, by: number): Term {
   if (t.factor % by === 0) return { ...t, factor: t.factor / by };
   const divisor = by / gcd(by, t.factor);
   return { text: `(${t.text}) / ${divisor}`, factor: t.factor / gcd(by, t.factor), lo: Math.floor(t.lo / divisor), hi: Math.floor(t.hi / divisor), multiple: t.multiple / divisor };
-}
-
-export function gcd(a: number, b: number): number {
-  return b === 0 ? Math.abs(a) : gcd(b, a % b);
 }
 
 /** C++ text; products that may pass 31 bits are computed in 64. */

@@ -4,7 +4,7 @@
  * that runs programs begin .. end - 1 of the flattened grid. Rows of the grid are independent, so any split is right.
  */
 import type { Program, Scalar, Statement } from '../../compiler/ir/kernel.js';
-import { gcd } from './coordinate.js';
+import { gcd } from '../../compiler/ir/divisors.js';
 import { storedType } from './expression.js';
 import { identifier, KernelContext, viewText, type Decisions } from './kernel-context.js';
 import { layOutSlots } from './layout.js';

@@ -1,6 +1,6 @@
 /** Uniform integers of tile programs as C++ text, and what can be proven about their values. */
 import type { Scalar } from '../../compiler/ir/kernel.js';
-import { gcd } from './coordinate.js';
+import { gcd } from '../../compiler/ir/divisors.js';
 
 /** lo <= value <= hi, and value is a multiple of `multiple` (0: the value is 0). */
 export interface Bounds { readonly lo: number; readonly hi: number; readonly multiple: number }

@@ -1,4 +1,5 @@
 /** Where the operands of a product come from: shared memory by asynchronous copies, packed codes, or registers. */
+import { gcd } from '../../compiler/ir/divisors.js';
 import type { Index, Scalar, Statement as TileStatement, Tile, TileId } from '../../compiler/ir/kernel.js';
 import { constantOf } from '../../compiler/kernels/scalar.js';
 import type { TileValues } from './values.js';
@@ -67,8 +68,6 @@ function stepsOf(body: readonly TileStatement[], out = new Map<string, number>()
   }
   return out;
 }
-
-function gcd(a: number, b: number): number { return b === 0 ? a : gcd(b, a % b); }
 
 /** A number that divides `s`; 0 for zero. */
 function factorOf(s: Scalar, steps: ReadonlyMap<string, number>): number {

@@ -3,6 +3,7 @@
  * bounds tests, divisions and remainders from generated code: `(8 c + 3) / 8` is `c`, and `n < 64` is true for
  * `n = 16 r + t` with `r < 4` and `t < 16`.
  */
+import { gcd } from '../../compiler/ir/divisors.js';
 
 /** An integer WGSL name or parenthesised expression, its range, and the nesting level where it becomes known. */
 export interface Atom {
@@ -73,8 +74,6 @@ export function affineText(a: Affine): string {
 
 export const parenthesised = (a: Affine): string =>
   a.terms.length + (a.constant === 0 ? 0 : 1) === 1 && a.terms.every((t) => t.factor === 1) && a.constant >= 0 ? affineText(a) : `(${affineText(a)})`;
-
-const gcd = (a: number, b: number): number => (b === 0 ? Math.abs(a) : gcd(b, a % b));
 
 /** a = divisor * quotient + rest, where `rest` keeps what the divisor does not divide. */
 function splitBy(a: Affine, divisor: number): { quotient: Affine; rest: Affine } {

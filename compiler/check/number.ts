@@ -2,6 +2,7 @@
  * Compile-time numbers: f64 values that stay exact fractions as long as arithmetic keeps them so. `0.29 * 100` is 29,
  * `heads / kv_heads` is 7/2 and says so where an extent is wanted. A result whose parts leave 2^53 is only its f64.
  */
+import { gcd } from '../ir/divisors.js';
 import type { Span } from '../../dsl/span.js';
 
 /** Where a number came from: a name of the spec, its value there, and what that in turn was computed from. */
@@ -18,12 +19,6 @@ export interface NumberValue {
   /** numerator / denominator in lowest terms, denominator > 0; absent for reals. */
   readonly exact?: readonly [number, number];
   readonly from?: readonly Origin[];
-}
-
-function gcd(a: number, b: number): number {
-  let [x, y] = [Math.abs(a), Math.abs(b)];
-  while (y !== 0) [x, y] = [y, x % y];
-  return x;
 }
 
 function fraction(n: number, d: number): readonly [number, number] | undefined {

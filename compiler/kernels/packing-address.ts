@@ -42,7 +42,7 @@ export function isScaled(packing: Packing): packing is ScaledPacking { return pa
 export function codesPerWord(packing: ScaledPacking): number { return 32 / floatBits[packing.code]; }
 
 /** Bytes of one block: codes of `width` rows by `group` elements, then their scales. */
-export function scaledBlockBytes(packing: ScaledPacking): number {
+function scaledBlockBytes(packing: ScaledPacking): number {
   return packing.width * ((packing.group * floatBits[packing.code]) / 8 + (packing.code === 'e4m3' ? 4 : 1));
 }
 

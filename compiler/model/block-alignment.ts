@@ -5,6 +5,7 @@
  *   "(heads (nope | value)) rank", nope = value = 128, blocks of 128: along nope, groups of 128
  *   the same with nope = 32, value = 24: head h starts at row 56 h, so only groups of gcd(128, 56) = 8 are never cut
  */
+import { gcd } from '../ir/divisors.js';
 import type { ParamDecl } from '../ir/graph.js';
 import type { WeightSources } from '../ir/weight-sources.js';
 import { plainWindow, type SizedAxis, type Window } from './weight-layout.js';
@@ -44,8 +45,4 @@ function groupWithin({ shape, offset, axes }: Window, along: string, block: numb
   const start = Math.floor(offset / unit) % extent;
   const common = sameDim.reduce((n, a) => gcd(n, a.stride / unit), gcd(block, start));
   return common % (step / unit) === 0 ? common / (step / unit) : 0;
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
 }

@@ -97,7 +97,7 @@ export function stretch(whole: Region, stride: number, loop: Loop): Region {
 }
 
 /** The row of `rows` that belongs to the current iteration of the loops around a step, outermost slowest. */
-export function rowRegion(rows: Rows, loops: readonly Loop[], entry: string): Region {
+function rowRegion(rows: Rows, loops: readonly Loop[], entry: string): Region {
   if (rows.chosen) return chosenRegion(rows, rows.chosen, loops);
   let depth = 0;
   let rest = rows.count;

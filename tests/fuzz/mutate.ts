@@ -1,19 +1,15 @@
 /** Seeded damage to files. The same seed, corpus and code give the same bytes. */
+import { uniform } from '../support/random.js';
+
 export interface Random {
   /** A whole number in [0, n). */
   below(n: number): number;
   pick<T>(list: readonly T[]): T;
 }
 
-/** mulberry32. */
 export function random(seed: number): Random {
-  let a = seed >>> 0;
-  const below = (n: number): number => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
-  };
+  const next = uniform(seed);
+  const below = (n: number): number => Math.floor(next() * n);
   return { below, pick: (list) => list[below(list.length)] };
 }
 

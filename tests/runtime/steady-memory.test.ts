@@ -4,12 +4,11 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { nodeLoader } from '../../dsl/std-node.js';
 import { compile, load } from '../../index.js';
-import { openDevice, type Runnable } from '../support/devices.js';
+import { everything, openDevice, type Runnable } from '../support/devices.js';
 import { smallSpec } from '../support/small-spec.js';
 
-const full = process.env.FIRN_FULL !== undefined;
-const steps = full ? 10_000 : 2400;
-const runs: Record<string, number> = { cpu: steps, reference: full ? 1000 : 300 };
+const steps = everything ? 10_000 : 2400;
+const runs: Record<string, number> = { cpu: steps, reference: everything ? 1000 : 300 };
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -10,6 +10,8 @@ import type { Weight } from '../../compiler/ir/plan.js';
 import type { OverrideValue } from '../../compiler/check/model.js';
 import { weightBlocks } from '../../runtime/weight-blocks.js';
 import { openDevice, type Runnable } from './devices.js';
+import { centred } from './random.js';
+import { runTogether } from './together.js';
 
 /** The values of a parameter by its path, row-major in its axes. */
 export type Weights = (path: string) => readonly number[];
@@ -31,21 +33,10 @@ export interface FormCase {
   readonly output?: string;
 }
 
-/** A generator (mulberry32) seeded by text, in (-1, 1). */
-function generator(text: string): () => number {
-  let a = [...text].reduce((h, c) => Math.imul(h, 31) + c.charCodeAt(0), 7) >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
-}
-
 function valuesOf(c: FormCase, weight: Weight): readonly number[] {
   const table = c.tables?.[weight.path];
   if (table !== undefined) return table;
-  const random = generator(weight.path);
+  const random = centred(weight.path);
   const count = weight.axes.reduce((n, a) => n * a.size, 1);
   const middle = weight.init.kind === 'constant' ? (weight.init.value as number) : 0;
   const scale = c.scale?.(weight.path) ?? 0.5;
@@ -78,15 +69,7 @@ export async function checkForm(c: FormCase, name: Runnable, pieces: readonly nu
     const prompts = lengths.map((n, s) => tokensOf(n, s, c.vocab));
     const wanted = prompts.map((p) => c.plain(p, weights));
     for (const piece of pieces) {
-      const sequences = prompts.map(() => model.session.open());
-      const out: number[][] = prompts.map(() => []);
-      for (let from = 0; from < Math.max(...lengths); from += piece) {
-        const active = prompts.map((_, s) => s).filter((s) => from < lengths[s]);
-        const works = active.map((s) => ({ sequence: sequences[s], tokens: prompts[s].slice(from, from + piece), rows: 'all' as const, next: prompts[s].slice(from + piece) }));
-        const results = await model.session.run(works, [output]);
-        active.forEach((s, i) => out[s].push(...(results[i].outputs[output] as Float32Array)));
-      }
-      sequences.forEach((s) => model.session.close(s));
+      const out = await runTogether(model.session, prompts, piece, output);
       wanted.forEach((list, s) => expect(farthest(out[s], list), `${name}, pieces of ${piece}, sequence ${s}`).toBeLessThan(tolerance[name]));
     }
   } finally {

@@ -1,22 +1,12 @@
 /** Inputs and seeded parameters for interpreting small modules. */
 import type { Module } from '../../compiler/ir/graph.js';
-
-/** A small generator (mulberry32), in (-1, 1). */
-function generator(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
-}
+import { centred } from './random.js';
 
 /** Values by path, so that two modules with the same paths have the same parameters. */
 export function seededParams(module: Module, scale = 1): (param: number, iteration: number) => ArrayLike<number> {
   return (param, iteration) => {
     const { paths, type } = module.params[param];
-    const random = generator([...paths[iteration]].reduce((h, c) => Math.imul(h, 31) + c.charCodeAt(0), 7));
+    const random = centred(paths[iteration]);
     return Float64Array.from({ length: type.axes.reduce((n, a) => n * (a.size as number), 1) }, () => scale * random());
   };
 }

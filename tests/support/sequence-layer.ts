@@ -10,6 +10,8 @@ import { nodeLoader } from '../../dsl/std-node.js';
 import { Session } from '../../runtime/session.js';
 import { weightBlocks } from '../../runtime/weight-blocks.js';
 import { openDevice, usualDevices, wgslMissing, type Runnable } from './devices.js';
+import { centred } from './random.js';
+import { runTogether } from './together.js';
 
 /** Rows of a value, one per token. */
 export type Rows = readonly (readonly number[])[];
@@ -43,20 +45,9 @@ model M {
 `;
 }
 
-/** mulberry32, in (-1, 1). */
-function generator(text: string): () => number {
-  let a = [...text].reduce((h, c) => Math.imul(h, 31) + c.charCodeAt(0), 7) >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 31 - 1;
-  };
-}
-
 /** Values of a size that a trained layer has: nothing vanishes, nothing explodes. */
 function valuesOf(weight: Plan['weights'][number]): Float32Array {
-  const random = generator(weight.path);
+  const random = centred(weight.path);
   const size = weight.axes.reduce((n, a) => n * a.size, 1);
   const { init } = weight;
   const value = (): number => {
@@ -68,20 +59,6 @@ function valuesOf(weight: Plan['weights'][number]): Float32Array {
 }
 
 const ids = (length: number, sequence: number, vocab: number): number[] => Array.from({ length }, (_, i) => (sequence * 5 + i * 7 + ((i * i) % 11)) % vocab);
-
-/** Values of all sequences, run together in launches of at most `piece` tokens each. */
-async function run(session: Session, tokens: readonly (readonly number[])[], piece: number): Promise<number[][]> {
-  const open = tokens.map(() => session.open());
-  const out: number[][] = tokens.map(() => []);
-  for (let from = 0; from < Math.max(...tokens.map((t) => t.length)); from += piece) {
-    const active = tokens.flatMap((t, s) => (from < t.length ? [s] : []));
-    const works = active.map((s) => ({ sequence: open[s], tokens: tokens[s].slice(from, from + piece), rows: 'all' as const }));
-    const results = await session.run(works, ['logits']);
-    active.forEach((s, i) => out[s].push(...(results[i].outputs.logits as Float32Array)));
-  }
-  open.forEach((s) => session.close(s));
-  return out;
-}
 
 function expectEqual(found: readonly number[][], wanted: readonly Rows[]): void {
   wanted.forEach((rows, s) => {
@@ -117,7 +94,7 @@ export function checkSequenceLayer(layer: SequenceLayer): void {
           const table = read('embed.table');
           const wanted = tokens.map((t) => layer.plain(t.map((id) => table.slice(id * layer.hidden, (id + 1) * layer.hidden)), read, t));
           const session = new Session(executable, bundle!.plan);
-          for (const piece of [64, 11, 5, 1]) expectEqual(await run(session, tokens, piece), wanted);
+          for (const piece of [64, 11, 5, 1]) expectEqual(await runTogether(session, tokens, piece), wanted);
         } finally {
           await executable.close();
           await device.close();

@@ -2,6 +2,7 @@
  * A sample: a tile program with dims, the bytes of its views, and what the written views must hold afterwards,
  * computed by plain TypeScript in f64. Fixtures for the interpreter and for every backend.
  */
+import { uniform } from '../../support/random.js';
 import type { DType } from '../../../compiler/ir/dtype.js';
 import type { Program, View } from '../../../compiler/ir/kernel.js';
 import type { Packing } from '../../../compiler/ir/packing.js';
@@ -21,18 +22,11 @@ export interface Sample {
   readonly tolerance: number;
 }
 
-/** Deterministic generator in [0, 1) (mulberry32). */
+/** Deterministic numbers. */
 export class Random {
-  private state: number;
-  constructor(seed: number) { this.state = (seed * 0x9e3779b9) >>> 0; }
-
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) >>> 0;
-    let t = this.state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
+  /** In [0, 1). */
+  readonly next: () => number;
+  constructor(seed: number) { this.next = uniform(seed * 0x9e3779b9); }
 
   below(n: number): number { return Math.floor(this.next() * n); }
 

@@ -63,6 +63,7 @@ const mutations: readonly [name: string, law: Law, where: string, mutate: (plan:
   ['a stride that runs out of the weights', 'bounds', "prefill: steps[1].body[0] (scale) 'p0'", (p) => { body(p, 0).args[1].offset.terms[0].stride = 512; }],
   ['a weight read from the middle', 'table read', "prefill: steps[2] (scale) 'p0'", (p) => { launch(p.entries[0].steps, 2).args[1].offset.base += 32; }],
   ['another weight than is named', 'table read', "prefill: steps[2] (scale) 'p0'", (p) => { launch(p.entries[0].steps, 2).args[1].offset.base = p.weights[0].offset; }],
+  ['more ranks than any machine has', 'groups', 'ranks', (p) => { p.ranks = 2 ** 32; }],
   ['a kernel that does not exist', 'kernels', 'prefill: steps[1].body[2] (mul)', (p) => { body(p, 2).kernel = 'mul'; }],
   ['a program that is not the kernel', 'kernels', "kernel 'scale'", (_, b) => { b.programs[0].schedule = { threads: 2 }; }],
   ['a kernel with other access than its program', 'kernels', "kernel 'scale'", (p) => { p.kernels[0].views[1].access = 'readwrite'; }],

@@ -21,6 +21,8 @@ const wordOperators = [keyword.and, keyword.or, keyword.mod, keyword.then, keywo
 const cannotEnd = new Set<TokenType>([...binary, ...wordOperators, keyword.not, keyword.if, keyword.match, ...closerOf.keys()]);
 const cannotStart = new Set<TokenType>([...binary, sign['?'], ...wordOperators, ...closers, sign['{']]);
 const endsValue = new Set<TokenType>([NumberLiteral, StringLiteral, keyword.true, keyword.false, keyword.none, contextual.frozen, Underscore, ...closers]);
+/** Behind a keyword these say that it was a name: `over: [dim where ..]`. */
+const goesOn = new Set<TokenType>([contextual.as, contextual.where]);
 const contextualTypes = new Set<TokenType>(Object.values(contextual));
 
 /** Tokens in, tokens with separators and comments out. One instance per source. */
@@ -107,10 +109,9 @@ class Layout {
 
   /** The token starts a line that cannot stand inside the open brackets: the closing one was forgotten. */
   private startsOutside(token: IToken, next: IToken | undefined): boolean {
-    if (!this.lineBroken || !next) return false;
+    if (!this.lineBroken || !next || goesOn.has(next.tokenType)) return false;
     if (itemKeywords.includes(token.tokenType)) return isIdentifier(next) && !this.inWeights();
     if (this.inBraces()) return false;
-    if (next.tokenType === contextual.as) return false;
     if (namingKeywords.includes(token.tokenType) && isIdentifier(next)) return true;
     if ((token.tokenType === contextual.return || token.tokenType === contextual.repeat) && isIdentifier(next)) return true;
     const previous = this.tokens[this.tokens.length - 1];

@@ -41,6 +41,10 @@ test('every AST is printed so that it reads back as itself', () => {
   }), { numRuns: Number(process.env.FIRN_FUZZ_RUNS ?? 150) });
 });
 
+test.each(['dim where 1 > 0', 'dim as d', 'layer where 1 > 0', 'return as r'])('`%s` on a line of its own goes on with a list of key sources', (source) => {
+  read(`layer x(k: [.., s]) -> [] {\n  return attend(k, over: [k,\n    ${source}])\n}\n`);
+});
+
 test('the kitchen sink is in canonical style', () => {
   const text = readFileSync('tests/spec/ok/kitchen-sink.firn', 'utf8');
   expect(print(read(text))).toBe(text);

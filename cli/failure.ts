@@ -3,7 +3,7 @@
  * a stack trace for the first two.
  */
 import { describeErrno } from '../dsl/text-node.js';
-import { color } from './terminal.js';
+import { color, printable } from './terminal.js';
 
 /** Wrong input that no other part of the program has an error for. */
 export class CommandError extends Error {
@@ -36,7 +36,7 @@ export function reportFailure(error: unknown): number {
   if (isCoded(error)) {
     // Such messages begin with their code and end with their fix; here both have their own place.
     const text = error.message.replace(`${error.code} `, '').replace(`\n  fix: ${error.fix}`, '');
-    process.stderr.write(`${color('red', `error[${error.code}]`)}: ${text}\n  = fix: ${error.fix}\n`);
+    process.stderr.write(`${color('red', `error[${error.code}]`)}: ${printable(text)}\n  = fix: ${printable(error.fix)}\n`);
     return 1;
   }
   const system = error as NodeJS.ErrnoException;

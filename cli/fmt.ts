@@ -21,7 +21,7 @@ async function formatSpecs(specs: readonly string[], options: Options): Promise<
   let changed = 0;
   let failed = false;
   for (const spec of specs) {
-    const source = spec === '-' ? { path: 'standard input', text: readStandardInput() } : readSpec(spec);
+    const source = spec === '-' ? { path: 'standard input', text: await readStandardInput() } : readSpec(spec);
     const { file, diagnostics } = parse(source);
     if (!reported(diagnostics, [source])) {
       failed = true;

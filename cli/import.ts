@@ -13,9 +13,9 @@ export function defineImport(program: Command): void {
 }
 
 async function importFolder(folder: string, options: Options): Promise<void> {
-  const [{ existsSync }, { join }, { importHf }, { standardFamilies }, { report }, { writeFileAtomically }, { readSpec }, { readTextFile }] = await Promise.all([
+  const [{ existsSync }, { join }, { importHf }, { nodeLoader, standardFamilies }, { report, reported }, { writeFileAtomically }, { readSpec }, { readTextFile }, { checkSpec }, { CommandError }] = await Promise.all([
     import('node:fs'), import('node:path'), import('../compiler/import/hf.js'), import('../dsl/std-node.js'), import('./report.js'), import('../runtime/atomic-file.js'),
-    import('./spec.js'), import('../dsl/text-node.js'),
+    import('./spec.js'), import('../dsl/text-node.js'), import('../index.js'), import('./failure.js'),
   ]);
   const source = (name: string): { path: string; text: string } => ({ path: join(folder, name), text: readTextFile(join(folder, name)) });
   const config = source('config.json');
@@ -23,6 +23,12 @@ async function importFolder(folder: string, options: Options): Promise<void> {
   const rules = [...(options.rules ?? []).map(readSpec), ...standardFamilies()];
   const { text, diagnostics } = importHf({ config, ...(generation === undefined ? {} : { generation }), rules });
   report(diagnostics, [config, ...(generation === undefined ? [] : [generation]), ...rules]);
+  // Numbers that are none of a model (no heads, more experts chosen than there are) are told here, not when it is used.
+  const entry = { path: options.output ?? 'imported.firn', text: text! };
+  const checked = checkSpec({ entry, load: nodeLoader });
+  if (!reported(checked.diagnostics, [...checked.files.values()])) {
+    throw new CommandError('C13', `the spec that ${config.path} leads to is no model, so nothing is written`, 'correct the number in the configuration that the errors above are about');
+  }
   if (options.output === undefined) process.stdout.write(text!);
   else {
     await writeFileAtomically(options.output, text!);

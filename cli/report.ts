@@ -1,12 +1,12 @@
 import { hasErrors, renderDiagnostic, type Diagnostic } from '../dsl/diagnostics.js';
 import type { SourceFile } from '../dsl/span.js';
 import { Reported } from './failure.js';
-import { color } from './terminal.js';
+import { color, printable } from './terminal.js';
 
 /** Prints diagnostics on stderr; false if one is an error. */
 export function reported(diagnostics: readonly Diagnostic[], sources: readonly SourceFile[]): boolean {
   for (const d of diagnostics) {
-    const [head, ...frame] = renderDiagnostic(d, sources).split('\n');
+    const [head, ...frame] = printable(renderDiagnostic(d, sources)).split('\n');
     process.stderr.write(`${[color(d.severity === 'error' ? 'red' : 'yellow', head), ...frame].join('\n')}\n\n`);
   }
   if (!hasErrors(diagnostics)) return true;

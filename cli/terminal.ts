@@ -8,8 +8,13 @@ export function color(name: keyof typeof codes, text: string): string {
   return wanted ? `\u001b[${codes[name]}m${text}\u001b[0m` : text;
 }
 
+/** Names and texts of other people's files must not steer the terminal: control characters are written as `\\u001b`. */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`);
+}
+
 export function note(text: string): void {
-  process.stderr.write(`${color('dim', text)}\n`);
+  process.stderr.write(`${color('dim', printable(text))}\n`);
 }
 
 /** A line that is rewritten while work goes on, at most every 100 ms; on a pipe, a plain line every 10 s. */

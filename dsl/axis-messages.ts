@@ -20,6 +20,10 @@ export function notPositive(what: string, v: KnownNumber, span: Span): Diagnosti
   return error('E0303', `\`${what}\` must be at least 1, this is ${v.value}`, span, { notes: derivation(v.from ?? []) });
 }
 
+export function extentTooLarge(what: string, v: KnownNumber, span: Span): Diagnostic {
+  return error('E0324', `\`${what}\` must be at most 2147483647, this is ${v.value}`, span, { notes: [...derivation(v.from ?? []), { text: 'ids and places are whole numbers of 32 bits' }] });
+}
+
 export function notADim(name: string, found: string, span: Span): Diagnostic {
   return error('E0304', `\`${name}\` must be an axis or a whole number, this is ${found}`, span);
 }

@@ -4,6 +4,7 @@
  */
 export * from './axis-messages.js';
 export * from './depth-messages.js';
+export { definedTwice, moreErrors, withUse } from './messages.js';
 export type { AxisSide, NamedAxis } from './derivation.js';
 export * from './instance-messages.js';
 export * from './section-messages.js';

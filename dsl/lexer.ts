@@ -32,17 +32,21 @@ export function makeLexer(validate: boolean): Lexer {
 
 const lexer = makeLexer(false);
 
+/** Reports after this many mistakes of one file are noise. */
+export const mostErrors = 20;
+
 /** What people paste for a symbol of the language. */
 const lookalikes: Readonly<Record<string, string>> = {
   '→': '->', '←': '<-', '⇒': '=>', '≤': '<=', '≥': '>=', '≠': '!=', '−': '-', '–': '-', '×': '*', '·': '*', '÷': '/',
-  '“': '"', '”': '"', "'": '"', '…': '..', ';': ',', '%': 'mod', '!': 'not', '&': 'and', '^': '**',
+  '“': '"', '”': '"', "'": '"', '…': '..', '%': 'mod', '!': 'not', '&': 'and', '^': '**',
 };
 
 export function lex(source: SourceFile): Lexed {
   const { tokens, errors } = lexer.tokenize(source.text);
-  const diagnostics = errors.map((e) => {
+  const diagnostics = errors.slice(0, mostErrors + 1).map((e) => {
     const text = String.fromCodePoint(source.text.codePointAt(e.offset)!);
-    return messages.unexpectedCharacter(text, { ...spanAt(e.offset, source), end: e.offset + text.length }, lookalikes[text]);
+    const hint = text === ';' ? 'a statement ends with its line, and `,` stands between arguments' : undefined;
+    return messages.unexpectedCharacter(text, { ...spanAt(e.offset, source), end: e.offset + text.length }, lookalikes[text], hint);
   });
   const clean = tokens.map((token, i) => checkLiteral(token, tokens[i + 1], source, diagnostics));
   const laidOut = layOut(clean, source, diagnostics);

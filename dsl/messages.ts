@@ -16,16 +16,23 @@ export function didYouMean(suggestions: readonly string[]): Note[] {
   return [{ text: `did you mean ${quoted.length === 1 ? last : `${quoted.slice(0, -1).join(', ')} or ${last}`}?` }];
 }
 
+/** A diagnostic that shows nothing of the file that `use` is in also shows `use`, which led to it. */
+export function withUse(d: Diagnostic, use: Span): Diagnostic {
+  if ([d.span, ...d.notes.map((n) => n.span)].some((s) => s?.file === use.file)) return d;
+  return { ...d, notes: [...d.notes, { span: use, text: 'used here' }] };
+}
+
 /** Replaces the misspelt word when there is one candidate only. */
 export function replaceBy(suggestions: readonly string[], span: Span): Fix | undefined {
   if (suggestions.length !== 1) return undefined;
   return { title: `write \`${suggestions[0]}\``, edits: [{ span, replacement: suggestions[0] }] };
 }
 
-export function unexpectedCharacter(text: string, span: Span, instead?: string): Diagnostic {
+/** `instead`: what the language writes; `hint`: what to do where no one symbol is meant. */
+export function unexpectedCharacter(text: string, span: Span, instead?: string, hint?: string): Diagnostic {
   const point = text.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
   return error('E0001', `unexpected character ${JSON.stringify(text)} (U+${point})`, span, {
-    notes: instead === undefined ? [] : [{ text: `the language writes \`${instead}\` for it` }],
+    notes: instead !== undefined ? [{ text: `the language writes \`${instead}\` for it` }] : hint === undefined ? [] : [{ text: hint }],
     fix: instead === undefined ? undefined : { title: `write \`${instead}\``, edits: [{ span, replacement: instead }] },
   });
 }
@@ -69,6 +76,11 @@ export function malformedNumber(text: string, span: Span): Diagnostic {
 export function unexpectedToken(expected: string, found: string, span: Span, hints: readonly string[] = []): Diagnostic {
   const what = found === '' ? 'but the file ends' : found === '\n' ? 'but the line ends' : `found \`${found}\``;
   return error('E0010', `expected ${expected}, ${what}`, span, { label: `expected ${expected}`, notes: hints.map((text) => ({ text })) });
+}
+
+/** More mistakes than anybody reads; `more` is left out if they were not counted. */
+export function moreErrors(more: number | undefined, span: Span): Diagnostic {
+  return error('E0025', more === undefined ? 'there are more errors from here on' : `there ${more === 1 ? 'is 1 more error' : `are ${more} more errors`} from here on`, span, { notes: [{ text: 'put right those above first' }] });
 }
 
 /** Why a token stands where it cannot. */
@@ -121,6 +133,11 @@ export function restNotFirst(span: Span): Diagnostic {
 
 export function tooDeep(limit: number, span: Span): Diagnostic {
   return error('E0016', `brackets are nested more than ${limit} deep here`, span);
+}
+
+/** What nests without brackets: `if a then b else if ..`. */
+export function nestedTooDeep(span: Span): Diagnostic {
+  return error('E0016', 'expressions are nested too deep here', span, { notes: [{ text: 'choose with `match`, or name parts in statements of their own' }] });
 }
 
 export function duplicateClause(clause: string, span: Span): Diagnostic {

@@ -78,6 +78,15 @@ export function joinPath(from: string, path: string): string {
   return out.join('/');
 }
 
+/** How a file at `from` names the file at `path`: the inverse of `joinPath`. */
+export function relativePath(from: string, path: string): string {
+  const [base, target] = [from.split(/[\\/]/).slice(0, -1), path.split('/')];
+  let same = 0;
+  while (same < Math.min(base.length, target.length - 1) && base[same] === target[same]) same++;
+  const up = base.slice(same);
+  return up.includes('..') || path.startsWith('/') ? path : [...(up.length === 0 ? ['.'] : up.map(() => '..')), ...target.slice(same)].join('/');
+}
+
 function moduleOf(path: string): string {
   return path.replace(/^std\//, 'std.').replace(/\.firn$/, '');
 }
@@ -230,6 +239,6 @@ class Loading {
   }
 }
 
-function isPath(module: string): boolean {
+export function isPath(module: string): boolean {
   return module.includes('/') || module.endsWith('.firn');
 }

@@ -3,12 +3,11 @@ import { EOF } from 'chevrotain';
 import type { File } from './ast.js';
 import type { Diagnostic } from './diagnostics.js';
 import { explain } from './explain.js';
-import { maxDepth } from './layout.js';
-import { lex } from './lexer.js';
+import { lex, mostErrors } from './lexer.js';
 import * as messages from './messages.js';
 import { parser } from './parser.js';
 import { statementAround, withoutRegion, type Region } from './regions.js';
-import { spanAt, type SourceFile } from './span.js';
+import type { SourceFile } from './span.js';
 import { Broken, type Token } from './tokens.js';
 
 export interface Parsed {
@@ -18,18 +17,15 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reports after this many broken statements are noise. */
-const mostErrors = 20;
-
 /** Parses a file. Never throws for bad text: it is in `diagnostics`. */
 export function parse(source: SourceFile): Parsed {
   const lexed = lex(source);
   const diagnostics = [...lexed.diagnostics];
   const tooDeep = diagnostics.some((d) => d.code === 'E0016');
   let tokens = lexed.tokens;
-  while (!tooDeep && diagnostics.length < mostErrors) {
+  while (!tooDeep && diagnostics.length <= mostErrors) {
     const contents = run(source, tokens);
-    if (contents === 'too deep') return { diagnostics: [...diagnostics, messages.tooDeep(maxDepth, spanAt(0, source))] };
+    if (contents === 'too deep') return { diagnostics: [...diagnostics, messages.nestedTooDeep(parser.reached())] };
     const [error] = parser.errors;
     if (!error) {
       const span = { file: source.path, start: 0, end: source.text.length, line: 1, column: 1 };
@@ -56,8 +52,10 @@ function run(source: SourceFile, tokens: readonly Token[]): Pick<File, 'uses' | 
   }
 }
 
+/** In source order; the first of those that are too many says that there are more. */
 function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
-  return [...diagnostics].sort((a, b) => a.span.start - b.span.start);
+  const sorted = [...diagnostics].sort((a, b) => a.span.start - b.span.start);
+  return sorted.length <= mostErrors ? sorted : [...sorted.slice(0, mostErrors), messages.moreErrors(undefined, sorted[mostErrors].span)];
 }
 
 /** The statement has a wrong character, number or bracket: what the parser then stumbles over is no news. */

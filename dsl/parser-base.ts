@@ -43,6 +43,12 @@ export abstract class ParserBase extends EmbeddedActionsParser {
     this.input = [...tokens];
   }
 
+  /** Where the parser stands. */
+  reached(): Span {
+    const token = this.LA(0);
+    return tokenSpan(token, token, this.source);
+  }
+
   /** From `first` to the last token consumed. */
   protected spanFrom(first: IToken): Span {
     return tokenSpan(first, this.LA(0), this.source);

@@ -14,13 +14,32 @@ const mebibyte = 2 ** 20;
 
 /** The text of `path` (a file or a pipe), at most `limit` bytes of UTF-8. Throws TextError. */
 export function readTextFile(path: string, limit = 4 * mebibyte): string {
-  const bytes = readAtMost(path, path, limit);
-  return decode(path, bytes);
+  return decode(path, readAtMost(path, limit));
 }
 
 /** Standard input as a text. */
-export function readStandardInput(limit = 4 * mebibyte): string {
-  return decode('standard input', readAtMost('standard input', 0, limit));
+export async function readStandardInput(limit = 4 * mebibyte): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  // Not at once: a read that waits would not let Ctrl-C through.
+  try {
+    for await (const part of process.stdin as AsyncIterable<Uint8Array>) {
+      total += part.length;
+      if (total > limit) throw tooLarge('standard input', limit);
+      parts.push(part);
+    }
+  } catch (error) {
+    throw asTextError('standard input', error);
+  }
+  return decode('standard input', Buffer.concat(parts));
+}
+
+function tooLarge(path: string, limit: number): TextError {
+  return new TextError('C03', path, `is larger than ${limit / mebibyte} MiB`, 'check that this is the right file');
+}
+
+function asTextError(path: string, error: unknown): TextError {
+  return error instanceof TextError ? error : new TextError('C01', path, describeErrno((error as NodeJS.ErrnoException).code), 'check the path and its permissions');
 }
 
 function decode(path: string, bytes: Uint8Array): string {
@@ -32,17 +51,16 @@ function decode(path: string, bytes: Uint8Array): string {
 }
 
 /** Reads to the end instead of trusting a size: pipes and devices state none. */
-function readAtMost(path: string, file: string | number, limit: number): Uint8Array {
+function readAtMost(path: string, limit: number): Uint8Array {
   try {
-    const descriptor = typeof file === 'number' ? file : openSync(file, 'r');
+    const descriptor = openSync(path, 'r');
     try {
-      return drain(descriptor, () => new TextError('C03', path, `is larger than ${limit / mebibyte} MiB`, 'check that this is the right file'), limit);
+      return drain(descriptor, () => tooLarge(path, limit), limit);
     } finally {
-      if (typeof file === 'string') closeSync(descriptor);
+      closeSync(descriptor);
     }
   } catch (error) {
-    if (error instanceof TextError) throw error;
-    throw new TextError('C01', path, describeErrno((error as NodeJS.ErrnoException).code), 'check the path and its permissions');
+    throw asTextError(path, error);
   }
 }
 

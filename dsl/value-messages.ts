@@ -27,6 +27,12 @@ export function divisionByZero(span: Span): Diagnostic {
   return error('E0203', 'this divides by zero', span);
 }
 
+/** `number`: NaN, or an infinity; in f32 that is anything beyond 3.4e38. */
+export function notFinite(number: number, span: Span): Diagnostic {
+  const what = Number.isNaN(number) ? 'this has no value: its result is not a number' : `this is too ${number > 0 ? 'large' : 'far below zero'} for a number`;
+  return error('E0236', what, span, { notes: [{ text: Number.isNaN(number) ? 'roots and logarithms of negative numbers, and their broken powers, are none' : 'numbers that meet tensors reach to 3.4e38, others to 1.7e308' }] });
+}
+
 export function notACondition(found: string, span: Span): Diagnostic {
   return error('E0204', `a condition must be true or false when the model is compiled, this is ${found}`, span);
 }

@@ -22,7 +22,9 @@ export function tooManyVariants(count: number, most: number, span: Span): Diagno
   return error('E0653', `${count} variants are more than ${most}`, span, { notes: [{ text: 'vary fewer things, or give them fewer values' }] });
 }
 
-/** `fn` of one file cannot be named in another. */
-export function baseElsewhere(model: string, base: string, span: Span): Diagnostic {
-  return error('E0654', `\`${model}\` is based on \`${base}\` of another file`, span, { notes: [{ text: `shrink the file that \`${base}\` stands in, and base the variant on the result` }] });
+/** `name` means one thing in the file of a model and another in that of its base. */
+export function twoMeanings(model: string, name: string, span: Span, other: Span): Diagnostic {
+  return error('E0654', `a miniature of \`${model}\` is one file, in which \`${name}\` would stand for two things`, span, {
+    label: 'this one', notes: [{ span: other, text: 'and this one' }, { text: 'give one of them another name' }],
+  });
 }

@@ -87,10 +87,11 @@ export class Checkpoint {
     const tensor = this.tensors.get(name);
     if (tensor === undefined) throw new Error(`checkpoint: no tensor '${name}' in ${this.path}`);
     const bytes = await this.files.get(tensor.file)!.read(tensor, begin, end);
-    const bad = firstNaN(bytes, tensor.dtype);
+    // A matrix with an infinity makes NaN of everything; a bias of -inf may forbid a choice.
+    const bad = firstNaN(bytes, tensor.dtype, tensor.shape.length > 1);
     if (bad !== undefined) {
       const at = bad + ((begin ?? 0) * 8) / storedBits[tensor.dtype];
-      throw new CheckpointError({ code: 'F45', file: tensor.file, tensor: name, cause: `element ${at} of [${tensor.shape.join(', ')}] is not a number (NaN)`, fix: 'training or conversion went wrong, or the file is damaged: export or download it again' });
+      throw new CheckpointError({ code: 'F45', file: tensor.file, tensor: name, cause: `element ${at} of [${tensor.shape.join(', ')}] is ${firstNaN(bytes, tensor.dtype) === bad ? 'not a number (NaN)' : 'infinite'}`, fix: 'training or conversion went wrong, or the file is damaged: export or download it again' });
     }
     return bytes;
   }

@@ -29,9 +29,10 @@ function diskFolder(path: string): ByteFolder {
 async function openDiskFile(path: string): Promise<ByteSource> {
   let handle: FileHandle | undefined;
   try {
+    // Asked before it is opened: opening a pipe waits for a writer, and then not even Ctrl-C is heard.
+    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file');
     handle = await open(path, 'r');
     const info = await handle.stat();
-    if (!info.isFile()) throw new Error('is not a regular file');
     return new DiskFile(path, info.size, handle);
   } catch (error) {
     await handle?.close();

@@ -6,11 +6,14 @@ const layouts: Partial<Record<StoredDType, { readonly bits: 8 | 16 | 32; readonl
   F8_E4M3: { bits: 8, mask: 0x7f, infinity: 0x7e }, F8_E5M2: { bits: 8, mask: 0x7f, infinity: 0x7c }, F8_E8M0: { bits: 8, mask: 0xff, infinity: 0xfe },
 };
 
-/** Index of the first element that is not a number; undefined if there is none, or the dtype has none. */
-export function firstNaN(bytes: Uint8Array, dtype: StoredDType): number | undefined {
+const infinities: ReadonlySet<StoredDType> = new Set(['F32', 'BF16', 'F16', 'F8_E5M2']);
+
+/** Index of the first element that is not a number, or not a finite one; undefined if there is none, or the dtype has none. */
+export function firstNaN(bytes: Uint8Array, dtype: StoredDType, finite = false): number | undefined {
   const layout = layouts[dtype];
   if (layout === undefined) return undefined;
-  const { bits, mask, infinity } = layout;
+  const { bits, mask } = layout;
+  const infinity = layout.infinity - (finite && infinities.has(dtype) ? 1 : 0);
   const aligned = bytes.byteOffset % (bits / 8) === 0 ? bytes : bytes.slice();
   const length = Math.floor(bytes.length / (bits / 8));
   const elements = bits === 32 ? new Uint32Array(aligned.buffer, aligned.byteOffset, length) : bits === 16 ? new Uint16Array(aligned.buffer, aligned.byteOffset, length) : aligned;

@@ -7,8 +7,8 @@ import { graphAxis, type AxisValue } from './axis.js';
 import type { Builtin, BuiltinArguments } from './builtins.js';
 import { requireTensor, tensorAxes } from './contract.js';
 import { resolveAxes, resolveAxis } from './dims.js';
-import { elementwise, sizeOf, spread } from './elementwise.js';
-import { building, constant, fail, modelInput, place, tensor } from './frame.js';
+import { elementwise, listTensor, sizeOf, spread } from './elementwise.js';
+import { building, fail, modelInput, place, tensor } from './frame.js';
 import { real } from './number.js';
 import { describe, type TensorValue, type Value } from './value.js';
 
@@ -127,7 +127,7 @@ function tensorOf(a: BuiltinArguments): Value {
   const axis = resolveAxis(a.frame, a.expr('axis'));
   if (list.kind !== 'vector') fail(messages.wrongArgument('numbers', 'a list of numbers', describe(list), a.expr('numbers').span));
   requireSize(a, 'axis', axis, list.data.length);
-  return constant(a.frame, building(a.frame, a.span).constant({ dtype: 'f32', axes: [graphAxis(axis)] }, list.data), a.span);
+  return listTensor(a.frame, list.data, axis, a.span);
 }
 
 function stopGradient(a: BuiltinArguments): Value {

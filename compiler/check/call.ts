@@ -4,7 +4,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import { coerce } from './arguments.js';
-import { spend } from './budget.js';
+import { readNoMore, spend } from './budget.js';
 import { applyBuiltin } from './builtins.js';
 import { named } from './dims.js';
 import { evaluate } from './evaluate.js';
@@ -22,10 +22,13 @@ export function evaluateCall(frame: Frame, e: Call, label?: Label): Value {
   const callee = evaluate(frame, e.callee);
   // A call costs about as much as a few operations.
   spend(frame, 3, e.span);
-  if (frame.depth > deepest) fail(messages.tooDeepCalls(describe(callee), e.span));
+  if (frame.depth > deepest) {
+    readNoMore(frame.run);
+    fail(messages.tooDeepCalls(describe(callee), e.span));
+  }
   switch (callee.kind) {
     case 'template': return callTemplate(frame, callee, e, label);
-    case 'fn': return callFn(frame, callee, e);
+    case 'fn': return calledFrom(e.span, () => callFn(frame, callee, e));
     case 'builtin': return applyBuiltin(frame, callee.name, e);
     case 'error': throw new Abandoned();
     default: return fail(messages.notCallable(describe(callee), e.callee.span));
@@ -75,6 +78,16 @@ function callTemplate(frame: Frame, template: TemplateValue, e: Call, label?: La
   if (absent.some(isTensor) && !givenTensor) return { ...template, bound };
   if (absent.length > 0) fail(messages.missingArguments(layer.name.name, absent.map((p) => p.name.name), e.span, layer.name.span));
   return instantiate(frame, { ...template, bound }, e.span, label);
+}
+
+/** A mistake inside a function of another file is told with the call that led there. */
+function calledFrom<T>(call: Span, action: () => T): T {
+  try {
+    return action();
+  } catch (e) {
+    if (e instanceof Abandoned && e.diagnostic !== undefined) throw new Abandoned(messages.withUse(e.diagnostic, call));
+    throw e;
+  }
 }
 
 function callFn(frame: Frame, callee: FnValue, e: Call): Value {

@@ -75,10 +75,15 @@ function paramValue(frame: Frame, s: ParamStatement, { name, span }: Identifier,
 /** A quantize rule packs whatever the checkpoint holds; without one the checkpoint decides, then the declaration. */
 function storageOf(frame: Frame, path: string, declared: DType | undefined, own: readonly Axis[]): Storage {
   const { run } = frame;
-  const decide = (at: string): Storage => quantizedStorage(run, run.axes, run.quantize, at, own) ?? run.storage?.(at) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
+  const decide = (at: string): Storage => quantizedStorage(run, run.axes, run.quantize, at, own) ?? suitable(run.storage?.(at), declared) ?? { kind: 'plain', dtype: declared ?? run.precision.weights };
   const storage = decide(path);
   run.decisions.push({ path, value: JSON.stringify(storage), decide: (at) => JSON.stringify(decide(at)) });
   return storage;
+}
+
+/** Whole numbers where floats belong (or the reverse) are refused with their tensor's name when it is loaded. */
+function suitable(stored: Storage | undefined, declared: DType | undefined): Storage | undefined {
+  return stored?.kind === 'plain' && isFloat(stored.dtype) !== (declared === undefined || isFloat(declared)) ? undefined : stored;
 }
 
 /** Several paths of one declaration, members of a shared list, are stored alike. */

@@ -8,8 +8,12 @@ import { Abandoned, fail, place, type Frame } from './frame.js';
 import { isInteger, type NumberValue, type Origin } from './number.js';
 import { describe, type Value } from './value.js';
 
-/** A positive whole number, or the mistake that it is not. */
+/** Ids and places along an axis are i32. */
+export const largestExtent = 2 ** 31 - 1;
+
+/** A positive whole number of 31 bits, or the mistake that it is not. */
 export function requireExtent(v: NumberValue, what: string, span: Span): number {
+  if (v.value > largestExtent) fail(messages.extentTooLarge(what, v, span));
   if (!isInteger(v)) fail(messages.notWhole(what, v, span));
   if (v.value < 1) fail(messages.notPositive(what, v, span));
   return v.value;

@@ -6,7 +6,7 @@ import { isFloat, type DType } from '../ir/dtype.js';
 import type { ScalarFunction } from '../ir/expr.js';
 import type { Value as GraphValue } from '../ir/graph.js';
 import { floatOperands } from '../ir/ops.js';
-import { graphAxis } from './axis.js';
+import { graphAxis, type AxisValue } from './axis.js';
 import { building, constant, fail, tensor, type Frame } from './frame.js';
 import { arithmetic, floor, integer, negate, real, type NumberValue } from './number.js';
 import { scalarMeaning } from './scalar-meaning.js';
@@ -16,6 +16,7 @@ import { requireNoWrap } from './whole-numbers.js';
 
 const comparisons: ReadonlySet<ScalarFunction> = new Set(['less', 'less_equal', 'equal', 'not_equal']);
 const logic: ReadonlySet<ScalarFunction> = new Set(['and', 'or', 'not']);
+const divisions: ReadonlySet<ScalarFunction> = new Set(['divide', 'floor_divide', 'mod']);
 
 /** `fn` of `args`, whatever they are; axes stand for their sizes. */
 export function elementwise(frame: Frame, fn: ScalarFunction, args: readonly Value[], span: Span): Value {
@@ -51,9 +52,20 @@ function scalar(fn: ScalarFunction, args: readonly Value[], span: Span): Value {
   if (comparisons.has(fn)) return bool(scalarMeaning(fn, [a.value, b.value]) === 1);
   if (fn === 'negate') return negate(a);
   if (fn === 'floor') return floor(a);
-  if (fn === 'divide' && b.value === 0) fail(messages.divisionByZero(span));
-  if (fn in arithmetic) return arithmetic[fn as keyof typeof arithmetic](a, b);
-  return real(scalarMeaning(fn, numbers.map((n) => n.value)));
+  if (divisions.has(fn) && b.value === 0) fail(messages.divisionByZero(span));
+  const result = fn in arithmetic ? arithmetic[fn as keyof typeof arithmetic](a, b) : real(scalarMeaning(fn, numbers.map((n) => n.value)));
+  return { ...result, value: finite(result.value, span) };
+}
+
+/** What is computed when the model is compiled is a number, or a mistake where it stops being one. */
+function finite(value: number, span: Span): number {
+  return Number.isFinite(value) ? value : fail(messages.notFinite(value, span));
+}
+
+/** A number that meets tensors: within what f32 holds. */
+export function requireF32(value: number, span: Span): number {
+  finite(Math.fround(value), span);
+  return value;
 }
 
 function logical(fn: ScalarFunction, args: readonly Value[], span: Span): Value {
@@ -78,14 +90,21 @@ function vectorMap(fn: ScalarFunction, args: readonly Value[], span: Span): Valu
     : a.kind === 'number' ? new Array<number>(length).fill(a.value)
       : a.kind === 'bool' ? new Array<number>(length).fill(a.value ? 1 : 0)
         : fail(messages.wrongOperand(fn, describe(a), span))));
-  const data = Array.from({ length }, (_, i) => scalarMeaning(fn, columns.map((c) => c[i])));
+  if (divisions.has(fn) && columns[1].includes(0)) fail(messages.divisionByZero(span));
+  const data = Array.from({ length }, (_, i) => finite(scalarMeaning(fn, columns.map((c) => c[i])), span));
   return { kind: 'vector', data, axis };
 }
 
 /** A compile-time vector that was declared on an axis, in the graph. */
 export function vectorTensor(frame: Frame, v: VectorValue, span: Span): TensorValue {
   if (v.axis === undefined) fail(messages.vectorWithoutAxis(v.data.length, span));
-  return constant(frame, building(frame, span).constant({ dtype: 'f32', axes: [graphAxis(v.axis)] }, v.data), span);
+  return listTensor(frame, v.data, v.axis, span);
+}
+
+/** Numbers on an axis, in f32. */
+export function listTensor(frame: Frame, numbers: readonly number[], axis: AxisValue, span: Span): TensorValue {
+  for (const n of numbers) requireF32(n, span);
+  return constant(frame, building(frame, span).constant({ dtype: 'f32', axes: [graphAxis(axis)] }, numbers), span);
 }
 
 function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], span: Span): Value {
@@ -136,7 +155,7 @@ function operand(frame: Frame, v: Value, float: boolean, fn: ScalarFunction, spa
     const value = frame.graph.use(v);
     return float && (value.type.dtype === 'i32' || value.type.dtype === 'u32') ? building(frame, span).cast(value, 'f32') : value;
   }
-  if (v.kind === 'number') return frame.graph.scalar(v.value, float ? 'f32' : 'i32');
+  if (v.kind === 'number') return frame.graph.scalar(requireF32(v.value, span), float ? 'f32' : 'i32');
   if (v.kind === 'bool') return frame.graph.scalar(v.value ? 1 : 0, 'bool');
   return fail(messages.wrongOperand(fn, describe(v), span));
 }

@@ -35,7 +35,7 @@ export function evaluate(frame: Frame, e: Expr, label?: Label): Value {
 
 function meaningOf(frame: Frame, e: Expr, label?: Label): Value {
   switch (e.kind) {
-    case 'number': return literal(e.text, e.value);
+    case 'number': return Number.isFinite(e.value) ? literal(e.text, e.value) : fail(messages.notFinite(e.value, e.span));
     case 'string': return { kind: 'string', value: e.value };
     case 'bool': return bool(e.value);
     case 'none': return none;

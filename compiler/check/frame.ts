@@ -104,21 +104,34 @@ export function fail(diagnostic: Diagnostic): never {
   throw new Abandoned(diagnostic);
 }
 
-/** Runs `action`; what it reports is kept, and the result is then undefined. */
-export function attempt<T>(run: Elaboration, action: () => T): T | undefined {
+/** The place in the model's own file that led to the instance. */
+function useInModel(instance: Instance): Span {
+  const chain: Instance[] = [];
+  for (let at: Instance | undefined = instance; at !== undefined; at = at.parent) chain.push(at);
+  const { file } = chain.at(-1)!.span;
+  return chain.find((i) => i.span.file === file)!.span;
+}
+
+/** Runs `action`; what it reports is kept, with the model's line that led to `instance`, and the result is then undefined. */
+export function attempt<T>(run: Elaboration, action: () => T, instance?: Instance): T | undefined {
   try {
     return action();
   } catch (e) {
     if (!(e instanceof Abandoned)) throw e;
-    if (e.diagnostic !== undefined) report(run, e.diagnostic);
+    if (e.diagnostic !== undefined) report(run, instance === undefined ? e.diagnostic : messages.withUse(e.diagnostic, useInModel(instance)));
     return undefined;
   }
 }
 
+/** Reports after this many are noise, and every misspelt name costs a search for the one that was meant. */
+const mostErrors = 100;
+
 /** Adds a diagnostic once: an error in a layer's body would otherwise be told by every call of it. */
 export function report(run: Elaboration, d: Diagnostic): void {
   const same = (o: Diagnostic): boolean => o.code === d.code && o.span.file === d.span.file && o.span.start === d.span.start;
-  if (!run.diagnostics.some(same)) run.diagnostics.push(d);
+  if (run.diagnostics.length > mostErrors || run.diagnostics.some(same)) return;
+  run.diagnostics.push(run.diagnostics.length < mostErrors ? d : messages.moreErrors(undefined, d.span));
+  if (run.diagnostics.length > mostErrors) Object.assign(run.budget, { left: -1, told: true });
 }
 
 export function failed(run: Elaboration): boolean {

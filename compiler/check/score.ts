@@ -6,7 +6,7 @@ import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import type { DType } from '../ir/dtype.js';
 import { arg, call, cast, num, type Expr, type ScalarFunction } from '../ir/expr.js';
-import { vectorTensor } from './elementwise.js';
+import { requireF32, vectorTensor } from './elementwise.js';
 import { fail, type Frame } from './frame.js';
 import { describe, type ScoreValue, type Value } from './value.js';
 
@@ -33,7 +33,7 @@ export function scoreMember(side: 'query' | 'key', name: string, span: Span): Sc
 export function toScore(frame: Frame, v: Value, span: Span): ScoreValue {
   switch (v.kind) {
     case 'score': return v;
-    case 'number': return score(num(v.value, Number.isInteger(v.value) ? 'i32' : 'f32'), Number.isInteger(v.value) ? 'i32' : 'f32');
+    case 'number': return score(num(requireF32(v.value, span), Number.isInteger(v.value) ? 'i32' : 'f32'), Number.isInteger(v.value) ? 'i32' : 'f32');
     case 'bool': return score(num(v.value ? 1 : 0, 'bool'), 'bool');
     case 'vector': return toScore(frame, vectorTensor({ ...frame, extras: undefined }, v, span), span);
     case 'tensor': {

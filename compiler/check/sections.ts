@@ -4,6 +4,7 @@ import * as messages from '../../dsl/check-messages.js';
 import { suggest } from '../../dsl/suggest.js';
 import type { DType } from '../ir/dtype.js';
 import { evaluateTemplate } from './call.js';
+import { largestExtent } from './dims.js';
 import { evaluate } from './evaluate.js';
 import { attempt, fail, type Elaboration, type Frame, type Precision } from './frame.js';
 import type { MeshInfo, TrainInfo } from './model-info.js';
@@ -59,7 +60,7 @@ export function readContext(frame: Frame, s: SettingStatement | undefined): numb
   if (s === undefined) return 4096;
   const value = evaluate(frame, s.value);
   const size = value.kind === 'axis' ? value.size : value.kind === 'number' ? value.value : undefined;
-  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1) fail(messages.wrongSetting('context', 'a number of tokens', describe(value), s.value.span));
+  if (typeof size !== 'number' || !Number.isInteger(size) || size < 1 || size > largestExtent) fail(messages.wrongSetting('context', 'a number of tokens, at most 2147483647', describe(value), s.value.span));
   return size;
 }
 
@@ -67,7 +68,9 @@ export function readStop(frame: Frame, s: SettingStatement | undefined): readonl
   if (s === undefined) return [];
   const value = evaluate(frame, s.value);
   const ids = value.kind === 'vector' ? value.data : value.kind === 'number' ? [value.value] : value.kind === 'list' && value.items.length === 0 ? [] : undefined;
-  if (ids === undefined || ids.some((i) => !Number.isInteger(i) || i < 0)) fail(messages.wrongSetting('stop', 'a list of token ids', describe(value), s.value.span));
+  if (ids === undefined) fail(messages.wrongSetting('stop', 'a list of token ids', describe(value), s.value.span));
+  const wrong = ids.find((i) => !Number.isInteger(i) || i < 0);
+  if (wrong !== undefined) fail(messages.wrongSetting('stop', 'a list of token ids', `the number ${wrong} in it`, s.value.span));
   return ids;
 }
 

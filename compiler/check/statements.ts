@@ -23,7 +23,7 @@ export function execute(frame: Frame, statements: readonly Statement[]): readonl
   let broken = false;
   for (const s of statements) {
     let returned: readonly Value[] | undefined;
-    const done = attempt(frame.run, () => { returned = executeOne(frame, s); return true; });
+    const done = attempt(frame.run, () => { returned = executeOne(frame, s); return true; }, frame.instance);
     if (returned !== undefined) return returned;
     if (done !== undefined) continue;
     broken = true;
@@ -35,6 +35,7 @@ export function execute(frame: Frame, statements: readonly Statement[]): readonl
 }
 
 function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
+  requireNewName(frame, s);
   switch (s.kind) {
     case 'dim': declareDim(frame, s); return undefined;
     case 'const': declareConst(frame, s); return undefined;
@@ -58,6 +59,13 @@ function executeOne(frame: Frame, s: Statement): readonly Value[] | undefined {
       return undefined;
     case 'import': return fail(messages.unfilledTemplate(s.span));
   }
+}
+
+/** A name is declared once where it stands; values are assigned as often as one likes. */
+function requireNewName(frame: Frame, s: Statement): void {
+  if (s.kind !== 'dim' && s.kind !== 'const' && s.kind !== 'table' && s.kind !== 'def' && s.kind !== 'shared') return;
+  const first = frame.scope.declare(s.name.name, s.name.span);
+  if (first !== undefined) fail(messages.definedTwice(s.name.name, first, s.name.span));
 }
 
 function flatten(v: Value): readonly Value[] {

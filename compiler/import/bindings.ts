@@ -68,9 +68,15 @@ export class Bindings {
       yield new ImportFailure(message.unsupported(key, jsonOf(value), entry.message ?? 'this is not imported', this.section.span.file, this.config.spanOf(key)));
     } catch (error) {
       if (error instanceof NotConstant) yield new ImportFailure(message.notOfTheConfiguration(entry.span));
-      else if (error instanceof ImportFailure) yield error;
+      else if (error instanceof ImportFailure) yield this.located(error);
       else throw error;
     }
+  }
+
+  /** What the rules cannot compute with is told where the configuration says it. */
+  private located(failure: ImportFailure): ImportFailure {
+    const key = this.config.reads.at(-1);
+    return key === undefined ? failure : new ImportFailure(message.readAs(failure.diagnostic, this.config.spanOf(key)));
   }
 
   /** The key that a name stands for, for messages. */
@@ -86,7 +92,7 @@ export class Bindings {
     try {
       value = evaluate(entry.value, this.names(optional));
     } catch (error) {
-      throw error instanceof NotConstant ? new ImportFailure(message.notOfTheConfiguration(entry.span)) : error;
+      throw error instanceof NotConstant ? new ImportFailure(message.notOfTheConfiguration(entry.span)) : error instanceof ImportFailure ? this.located(error) : error;
     } finally {
       this.open.pop();
     }

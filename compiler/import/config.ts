@@ -3,7 +3,7 @@
  * on the numbers, or an error. Absent, null and 0 are three different things.
  */
 import type { Diagnostic } from '../../dsl/diagnostics.js';
-import type { SourceFile, Span } from '../../dsl/span.js';
+import { spanAt, type SourceFile, type Span } from '../../dsl/span.js';
 import * as message from './messages.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -45,7 +45,9 @@ export class Config {
       if (isObject(json)) return new Config(file, json, within);
       diagnostics.push(message.notJson('it is not an object', start));
     } catch (error) {
-      diagnostics.push(message.notJson((error as Error).message, start));
+      const text = (error as Error).message;
+      const at = /at position (\d+)/.exec(text)?.[1];
+      diagnostics.push(message.notJson(text, at === undefined ? start : { ...spanAt(Number(at), file), end: Number(at) + 1 }));
     }
     return undefined;
   }

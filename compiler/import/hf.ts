@@ -8,7 +8,7 @@ import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
 import type { SourceFile } from '../../dsl/span.js';
-import { Bindings } from './bindings.js';
+import { Bindings, jsonOf } from './bindings.js';
 import { Config, type Value } from './config.js';
 import { ImportFailure } from './evaluate.js';
 import { Filler } from './fill.js';
@@ -30,7 +30,7 @@ export function importHf(request: ImportRequest): { text?: string; diagnostics: 
   const outer = Config.parse(request.config, diagnostics);
   if (outer === undefined) return { diagnostics };
   const type = outer.get('model_type');
-  if (typeof type !== 'string') return { diagnostics: [type === undefined || type === null ? missingType(outer) : message.wrongKind('model_type', 'a string', type, outer.spanOf('model_type'))] };
+  if (typeof type !== 'string') return { diagnostics: [type === undefined || type === null ? message.missingType(type === null, outer.spanOf('model_type')) : message.wrongKind('model_type', 'a string', type, outer.spanOf('model_type'))] };
   const templates = request.rules.flatMap((source) => templatesOf(source, diagnostics));
   if (diagnostics.length > 0) return { diagnostics };
   const found = templates.find((t) => t.section.architectures.some((a) => a.value === type));
@@ -39,11 +39,6 @@ export function importHf(request: ImportRequest): { text?: string; diagnostics: 
     return { diagnostics: [message.unknownArchitecture(type, known, outer.spanOf('model_type'))] };
   }
   return fillTemplate(found, type, request);
-}
-
-function missingType(config: Config): Diagnostic {
-  const span = config.spanOf('model_type');
-  return message.missingKey(['model_type'], false, span, span);
 }
 
 function templatesOf(source: SourceFile, diagnostics: Diagnostic[]): Template[] {
@@ -60,15 +55,15 @@ function templatesOf(source: SourceFile, diagnostics: Diagnostic[]): Template[] 
 
 function fillTemplate({ file, model, section }: Template, type: string, request: ImportRequest): { text?: string; diagnostics: readonly Diagnostic[] } {
   const config = Config.parse(request.config, [], section.within?.name)!;
-  const generation = request.generation === undefined ? { ids: [], diagnostics: [] } : generationStops(request.generation);
-  const diagnostics: Diagnostic[] = [...generation.diagnostics];
-  const given = new Map<string, Value>([['stop_tokens', [...new Set([...idsOf(config), ...generation.ids])]]]);
+  const diagnostics: Diagnostic[] = [];
+  const generation = request.generation === undefined ? undefined : Config.parse(request.generation, diagnostics);
+  const given = new Map<string, Value>([['stop_tokens', [...new Set([config, generation].flatMap((c) => (c === undefined ? [] : idsOf(c, diagnostics))))]]]);
   const bindings = new Bindings(section, config, given);
   let stored: StoredFormat | undefined;
   const filler = new Filler(bindings, config, () => (stored ??= readQuantization(config)));
   const body = filler.block(model.body, new Set());
   const failures = [...bindings.checkRequirements(), ...filler.failures].map((f: ImportFailure) => f.diagnostic);
-  diagnostics.push(...new Set(failures));
+  for (const d of failures) if (!diagnostics.some((o) => o.code === d.code && o.span.file === d.span.file && o.span.start === d.span.start)) diagnostics.push(d);
   for (const entry of section.entries) if (entry.kind === 'known') for (const key of entry.keys) config.skip(key.name);
   diagnostics.push(...config.unread().map((key) => message.unknownKey(key, file.span.file, config.spanOf(key))));
   if (diagnostics.length > 0) return { diagnostics };
@@ -81,14 +76,13 @@ function fillTemplate({ file, model, section }: Template, type: string, request:
   return { text: canonical(trim({ ...file, items: file.items.map((i) => (i === model ? filled : i)) }, filled)), diagnostics };
 }
 
-function idsOf(config: Config): number[] {
-  return [config.get('eos_token_id'), config.member(config.root, 'eos_token_id')].flatMap((v) => (Array.isArray(v) ? v : [v])).filter((v): v is number => Number.isSafeInteger(v));
-}
-
-function generationStops(file: SourceFile): { ids: number[]; diagnostics: Diagnostic[] } {
-  const diagnostics: Diagnostic[] = [];
-  const config = Config.parse(file, diagnostics);
-  return { ids: config === undefined ? [] : idsOf(config), diagnostics };
+/** Ids that end a text; -1 is how some configurations say that there is none. */
+function idsOf(config: Config, diagnostics: Diagnostic[]): number[] {
+  const written = [...new Set([config.get('eos_token_id'), config.member(config.root, 'eos_token_id')])].flatMap((v) => (Array.isArray(v) ? (v as Value[]) : [v ?? null]));
+  const isId = (v: Value): v is number => typeof v === 'number' && Number.isSafeInteger(v);
+  const wrong = written.find((v) => v !== null && !isId(v));
+  if (wrong !== undefined) diagnostics.push(message.wrongKind('eos_token_id', 'a token id or a list of them', jsonOf(wrong), config.spanOf('eos_token_id')));
+  return written.filter(isId).filter((v) => v >= 0);
 }
 
 /** As `firn fmt` would write it. */

@@ -1,6 +1,8 @@
 /** Messages about a published `config.json` and the rules that read it: E09xx. Spans point into that file. */
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { Span } from '../../dsl/span.js';
+import { didYouMean } from '../../dsl/messages.js';
+import { suggest } from '../../dsl/suggest.js';
 import type { Value } from './config.js';
 
 function error(code: string, message: string, span: Span, ...notes: string[]): Diagnostic {
@@ -13,10 +15,15 @@ export function notJson(why: string, span: Span): Diagnostic {
 }
 
 export function unknownArchitecture(found: string, known: readonly string[], span: Span): Diagnostic {
-  return error('E0902', `no import rules for the architecture '${found}'`, span,
+  const near = suggest(found, known);
+  return error('E0902', `no import rules for the architecture '${found}'`, span, ...didYouMean(near).map((n) => n.text),
     `known: ${[...known].sort().join(', ')}`,
     `a family is one file: a model with \`import ${JSON.stringify(found)} { .. }\`, which says where its numbers stand in config.json; copy the nearest one from dsl/std/families/ and give it with --rules FILE`,
     byHand);
+}
+
+export function missingType(isNull: boolean, span: Span): Diagnostic {
+  return error('E0903', `'model_type' is ${isNull ? 'null' : 'missing'}`, span, 'it names the architecture, and so the rules by which the rest is read');
 }
 
 /** `rules`: the binding that asked, which has no default. */
@@ -48,6 +55,11 @@ export function valueOutside(key: string, found: unknown, known: readonly string
 
 export function wrongOperand(wanted: string, found: Value | undefined, span: Span): Diagnostic {
   return error('E0908', `the rules need ${wanted} here, this is ${JSON.stringify(found)}`, span);
+}
+
+/** The same, said where the configuration has the value. */
+export function readAs(d: Diagnostic, span: Span): Diagnostic {
+  return d.code === 'E0908' && d.span.file !== span.file ? { ...d, message: d.message.replace(' here', ''), span, notes: [{ span: d.span, text: 'read here' }, ...d.notes] } : d;
 }
 
 export function notOfTheConfiguration(span: Span): Diagnostic {

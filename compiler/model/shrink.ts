@@ -19,7 +19,8 @@ import { countParameters } from '../check/model-info.js';
 import type { Module } from '../ir/graph.js';
 import { depthNeeded, layerKinds } from './layer-kinds.js';
 import { followers, type Follower } from './linked-literals.js';
-import { replaceVariables, variablesOf, type Signatures, type Variable } from './variables.js';
+import { mergeFiles } from './merge-files.js';
+import { replaceVariables, withElements, type Signatures, type Variable } from './variables.js';
 import { signaturesOf } from './variation.js';
 
 export interface ShrinkRequest {
@@ -46,14 +47,14 @@ export function shrink(request: ShrinkRequest): { readonly shrunk?: Shrunk; read
   const program = loadProgram(request.entry, request.load);
   const diagnostics = [...program.diagnostics];
   const model = hasErrors(diagnostics) ? undefined : selectModel(program, request.model, {}, diagnostics);
-  if (model !== undefined && model.files.some((f) => f !== program.entry)) diagnostics.push(messages.baseElsewhere(model.model.name.name, model.model.base?.name.name ?? '', model.model.name.span));
-  if (model === undefined || hasErrors(diagnostics)) return { diagnostics, files: program.sources };
+  const whole = model === undefined ? undefined : mergeFiles(program, model, diagnostics);
+  if (model === undefined || whole === undefined || hasErrors(diagnostics)) return { diagnostics, files: program.sources };
   const base = elaborate(program, { model: request.model });
   if (!base.module) return { diagnostics: [...diagnostics, ...base.diagnostics], files: program.sources };
   const reduction = new Reduction(program, model, base.module);
   const smallest = reduction.run(request.targetParameters ?? 1e6);
   // Printed twice: columns are lined up by where the text stands.
-  const draft = print(miniatureFile(program.files.get(program.entry)!, model, reduction.body(smallest.sizes), smallest, request.entry));
+  const draft = print(miniatureFile(whole, model, reduction.body(smallest.sizes), smallest, request.entry));
   const text = print(parse({ path: request.entry.path, text: draft }).file!);
   const made = checkSpec({ entry: { path: request.entry.path, text }, load: request.load });
   if (!made.module || hasErrors(made.diagnostics)) throw new Error(`shrink: the miniature is no model\n${made.diagnostics.map((d) => d.message).join('\n')}\n${text}`);
@@ -71,7 +72,7 @@ class Reduction {
 
   constructor(private readonly program: Program, private readonly model: ChosenModel, private readonly module: Module) {
     this.signatures = signaturesOf(program, model);
-    const all = variablesOf(model.body, this.signatures);
+    const all = withElements(model.body, this.signatures);
     const numbers = all.filter(isSize);
     this.followers = followers(program, model, all, new Map(numbers.map((v) => [v.path, v.value.value])));
     const sizes = numbers.filter((v) => !this.followers.some((f) => v.path.startsWith(`${f.path}.`)));
@@ -153,7 +154,9 @@ class Reduction {
 type Size = Variable & { readonly value: Extract<Expr, { kind: 'number' }> };
 
 function isSize(v: Variable): v is Size {
-  return v.value.kind === 'number' && v.value.integer && v.value.value >= 2 && ['dim', 'int', 'const', 'count', 'extent'].includes(v.type ?? '');
+  if (v.value.kind !== 'number' || !v.value.integer) return false;
+  // Small numbers of a list are places, counts and choices.
+  return v.type === 'element' ? v.value.value >= 32 : v.value.value >= 2 && ['dim', 'int', 'const', 'count', 'extent'].includes(v.type ?? '');
 }
 
 /** Smaller sizes would hide what a model is made of; a vocabulary holds every byte. */

@@ -25,6 +25,11 @@ export type Signatures = (name: string) => readonly Parameter[] | undefined;
 type Visit = (variable: Variable) => Expr;
 
 export function variablesOf(body: readonly Statement[], signatures: Signatures): Variable[] {
+  return withElements(body, signatures).filter((v) => v.type !== 'element');
+}
+
+/** The same, and each number of a list as a place of its own, of type `element`: `widths.2`. */
+export function withElements(body: readonly Statement[], signatures: Signatures): Variable[] {
   const out: Variable[] = [];
   rewrite(body, signatures, (v) => { out.push(v); return v.value; });
   return out;
@@ -77,6 +82,7 @@ class Rewriter {
   /** `label`: where the arguments of a call that has no label of its own belong. */
   private inside(e: Expr, label: string, at: string): Expr {
     switch (e.kind) {
+      case 'list': return { ...e, items: e.items.map((item, i) => (item.kind === 'number' ? this.value(item, branch(label, String(i)), 'element') : item)) };
       case 'labelled': return { ...e, value: this.inside(e.value, at === '' ? e.label.name : `${at}.${e.label.name}`, at) };
       case 'call': return { ...e, callee: e.callee.kind === 'name' ? e.callee : this.inside(e.callee, label, at), args: this.args(e, label, at) };
       case 'conditional': return { ...e, then: this.inside(e.then, branch(label, 'then'), at), otherwise: this.inside(e.otherwise, branch(label, 'else'), at) };
@@ -92,6 +98,8 @@ class Rewriter {
     return e.args.map((a) => {
       const parameter = a.name ? parameters?.find((p) => p.name.name === a.name!.name) : open.shift();
       const name = a.name?.name ?? parameter?.name.name;
+      // `cycle([..])` is the list that it repeats; of other unknown functions nothing says which list is which.
+      if (a.value.kind === 'list' && name === undefined && !(e.callee.kind === 'name' && e.callee.name === 'cycle')) return a;
       if (a.value.kind === 'labelled' || name === undefined || parameter?.type?.kind === 'tensor-type') return { ...a, value: this.inside(a.value, label, at) };
       return { ...a, value: this.value(a.value, label === '' ? name : `${label}.${name}`, typeName(parameter)) };
     });

@@ -167,7 +167,10 @@ void put(const std::string& text) {
 }
 
 void report(const Generation& g) {
-  const auto rate = [](int64_t tokens, double seconds) { fprintf(stderr, "%lld %s in %.2f s (%.1f tokens/s)", (long long)tokens, tokens == 1 ? "token" : "tokens", seconds, (double)tokens / seconds); };
+  const auto rate = [](int64_t tokens, double seconds) {
+    const bool brief = seconds < 1;
+    fprintf(stderr, "%lld %s in %.*f %s (%.1f tokens/s)", (long long)tokens, tokens == 1 ? "token" : "tokens", brief ? 1 : 2, brief ? 1000 * seconds : seconds, brief ? "ms" : "s", (double)tokens / seconds);
+  };
   fprintf(stderr, "prompt ");
   rate(g.prompt, g.prefill);
   if (g.decoded > 0) {

@@ -67,6 +67,16 @@ describe('requests beyond what the spec allows', () => {
   });
 });
 
+it('a configuration that leads to no model is not imported', () => {
+  mkdirSync(at('nothing'));
+  const config = JSON.parse(readFileSync(join(root, 'tests/goldens/mixtral-tiny/config.json'), 'utf8'));
+  writeFileSync(at('nothing/config.json'), JSON.stringify({ ...config, num_experts_per_tok: 1000 }));
+  const result = firn('import', at('nothing'), '-o', at('nothing.firn'));
+  expect(result.stderr).toMatch(/error\[E0314\][^]*error\[C13\]: the spec that .*config\.json leads to is no model, so nothing is written/);
+  expect(result.status).toBe(1);
+  expect(readdirSync(folder)).not.toContain('nothing.firn');
+});
+
 describe('fmt', () => {
   it('reads standard input', () => {
     const { stdout, status } = spawnSync(process.execPath, [bin, 'fmt', '-'], { cwd: root, encoding: 'utf8', input: 'fn  f( x )=x*2' });

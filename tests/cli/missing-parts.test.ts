@@ -26,14 +26,14 @@ model Tiny {
 `);
 writeFileSync(at('ids.json'), JSON.stringify([Array.from({ length: 60 }, (_, i) => i)]));
 
-async function checkpoint(name: string, spoil?: number): Promise<string> {
+async function checkpoint(name: string, spoil?: number, bits = 0x7fc0, dtype: 'BF16' | 'I16' = 'BF16'): Promise<string> {
   mkdirSync(at(name));
   const shape = [300, 8];
-  const writer = await SafetensorsWriter.create(join(at(name), 'model.safetensors'), ['embedding', 'head'].map((tensor) => ({ name: tensor, dtype: 'BF16', shape })));
+  const writer = await SafetensorsWriter.create(join(at(name), 'model.safetensors'), ['embedding', 'head'].map((tensor) => ({ name: tensor, dtype: tensor === 'head' ? dtype : 'BF16', shape })));
   const values = Uint16Array.from({ length: 2400 }, (_, i) => 0x3f00 + (i % 128));
   await writer.write('embedding', new Uint8Array(values.buffer));
   const head = values.slice();
-  if (spoil !== undefined) head[spoil] = 0x7fc0;
+  if (spoil !== undefined) head[spoil] = bits;
   await writer.write('head', new Uint8Array(head.buffer));
   await writer.commit();
   return at(name);
@@ -78,6 +78,43 @@ it('a weight that is not a number: F45 with its tensor and place', async () => {
   const result = firnIn({}, ['run', spec, '--weights', await checkpoint('spoilt', 1234), '--tokens', at('ids.json'), '--device', 'reference']);
   expect(result.stderr).toMatch(/error\[F45\]: .*model\.safetensors: tensor 'head': element 1234 of \[300, 8\] is not a number \(NaN\)\n {2}= fix:/);
   expect(result).toMatchObject({ status: 1, stdout: '' });
+});
+
+it('an infinite weight in a matrix', async () => {
+  const result = firnIn({}, ['run', spec, '--weights', await checkpoint('infinite', 7, 0xff80), '--tokens', at('ids.json'), '--device', 'reference']);
+  expect(result.stderr).toMatch(/error\[F45\]: .*tensor 'head': element 7 of \[300, 8\] is infinite\n/);
+  expect(result).toMatchObject({ status: 1, stdout: '' });
+});
+
+it('whole numbers where a float should be: F43 with the tensor', async () => {
+  const result = firnIn({}, ['run', spec, '--weights', await checkpoint('whole', undefined, 0, 'I16'), '--tokens', at('ids.json'), '--device', 'reference']);
+  expect(result.stderr).toMatch(/error\[F43\]: .*tensor 'head': is stored as I16, which cannot serve head\.weight \(f32\)/);
+  expect(result).toMatchObject({ status: 1, stdout: '' });
+});
+
+describe('what is no file', () => {
+  it('a pipe that nobody writes to is not opened as weights', () => {
+    mkdirSync(at('pipe'));
+    spawnSync('mkfifo', [at('pipe/model.safetensors')]);
+    expect(firnIn({}, ['run', spec, '--weights', at('pipe'), '--tokens', at('ids.json')])).toMatchObject({ status: 1, stderr: expect.stringMatching(/error\[F01\]: .*model\.safetensors: cannot be opened: it is not a regular file/) });
+  });
+  it('standard input that never comes gives way to Ctrl-C', async () => {
+    const child = spawn(process.execPath, [bin, 'fmt', '-'], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+  });
+});
+
+it('names of tensors do not steer the terminal', async () => {
+  mkdirSync(at('steering'));
+  const writer = await SafetensorsWriter.create(join(at('steering'), 'model.safetensors'), ['embedding', 'head', 'red\u001b[31m'].map((name) => ({ name, dtype: 'BF16', shape: [300, 8] })));
+  for (const name of ['embedding', 'head', 'red\u001b[31m']) await writer.write(name, new Uint8Array(4800));
+  await writer.commit();
+  const { stderr } = firnIn({}, ['run', spec, '--weights', at('steering'), '--tokens', at('ids.json'), '--device', 'reference']);
+  expect(stderr).toMatch(/error\[F41\].*red\\u001b\[31m/);
+  expect(stderr).not.toContain('\u001b');
 });
 
 describe('Ctrl-C', () => {

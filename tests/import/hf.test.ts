@@ -154,3 +154,24 @@ describe('a family of one\'s own', () => {
     expect(elaborate(loadText(rules.text), {}).diagnostics.map((d) => d.code)).toContain('E0617');
   });
 });
+
+describe('values that no model has', () => {
+  it('ids that end a text are ids; -1 means none', () => {
+    expect(problems({ ...llama, eos_token_id: '</s>' })).toEqual([`E0904 'eos_token_id' should be a token id or a list of them, but is "</s>"`]);
+    expect(textOf({ ...llama, eos_token_id: [-1, 7] })).toContain('stop [7]');
+  });
+  it('what the rules cannot compute with is told where the configuration says it, and once', () => {
+    const { diagnostics } = read({ ...kimiK2, rope_scaling: 'yarn' });
+    expect(diagnostics.length).toBeGreaterThan(0);
+    for (const d of diagnostics.filter((o) => o.code === 'E0908')) expect(d).toMatchObject({ span: { file: 'config.json' }, notes: [{ text: 'read here', span: { file: 'std/families/deepseek-v3.firn' } }] });
+    expect(problems({ ...kimiK2, quantization_config: { quant_method: 'awq' } })).toHaveLength(1);
+  });
+  it('an architecture that is nearly known, and none', () => {
+    expect(read({ ...kimiK2, model_type: 'kimi-k2' }).diagnostics).toMatchObject([{ code: 'E0902', notes: [{ text: 'did you mean `kimi_k2`, `kimi_k25`?' }, {}, {}, {}] }]);
+    expect(read(without(kimiK2, 'model_type')).diagnostics).toMatchObject([{ code: 'E0903', notes: [{ text: expect.stringContaining('it names the architecture') }] }]);
+  });
+  it('where the text stops being JSON', () => {
+    const { diagnostics } = importHf({ config: { path: 'config.json', text: '{"a": 1}\n}' }, rules: standardFamilies() });
+    expect(diagnostics).toMatchObject([{ code: 'E0901', span: { line: 2, column: 1 } }]);
+  });
+});

@@ -4,6 +4,7 @@ import { referenceDevice } from '../../backends/reference/device.js';
 import { layerKinds } from '../../compiler/model/layer-kinds.js';
 import { shrink } from '../../compiler/model/shrink.js';
 import { checkSpec, compile } from '../../compiler/compile.js';
+import { memoryLoader } from '../../dsl/modules.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
 import { nodeLoader } from '../../dsl/std-node.js';
@@ -87,5 +88,51 @@ layer mixed(x: [.., d], width: dim) -> [.., d] {
     expect(text).toContain('repeat layers[4]');
     // Widths inside the layers that the table chooses shrink too.
     expect(Number(/wide => swiglu\(width: (\d+)/.exec(text)![1])).toBeLessThan(2048);
+  });
+  it('a model that is based on one of another file becomes one file', () => {
+    const base = `use std.{embedding, linear, rms}
+const small = 1e-6
+fn twice(n) = 2 * n
+model Base {
+  dim vocab = 4096
+  dim hidden = 512
+  def ffn = mixed(width: twice(1024), eps: small)
+  x = embed = embedding(tokens, vocab, hidden)
+  repeat layers[12] as i { x += mix = ffn(n = rms(x, eps: small)) }
+  logits = head = linear(x, vocab)
+}
+layer mixed(x: [.., d], width: dim, eps: real) -> [.., d] {
+  param up : [width, d]
+  param down : [d, width]
+  return down @ (up @ x)
+}
+`;
+    const files = { 'parts/base.firn': base, 'parts/own.firn': 'const wide = 2048\n' };
+    const derived = (more: string): { path: string; text: string } => ({ path: 'big.firn', text: `use "./parts/base.firn".{Base}\nuse "./parts/own.firn".{wide}\n${more}\nmodel Big = Base with { hidden = wide }\n` });
+    const load = memoryLoader({ ...Object.fromEntries(nodeLoader.standard().map((s) => [s.path, s.text])), ...files });
+    const { shrunk, diagnostics } = shrink({ entry: derived(''), load, targetParameters: 2e5 });
+    expect(diagnostics).toEqual([]);
+    expect(shrunk!.parameters).toBeLessThan(2e5);
+    expect(shrunk!.text).toContain('use "./parts/own.firn".{wide}');
+    expect(shrunk!.text).toContain('fn twice(n) = 2 * n');
+    expect(shrink({ entry: derived('const small = 1e-5'), load }).diagnostics).toMatchObject([{ code: 'E0654', message: expect.stringContaining('`small`') }]);
+  });
+  it('sizes in lists shrink, places in lists stay', () => {
+    const listed = `use std.{embedding, linear, rms, swiglu}
+model L {
+  dim vocab = 4096
+  dim hidden = 512
+  const widths = [2048, 1024, 512]
+  table kinds[6] = match among(iota(6), [1, 4]) { true => wide  false => narrow }
+  x = embed = embedding(tokens, vocab, hidden)
+  repeat layers[6] as i { x += ffn = (match kinds[i] { wide => swiglu(width: widths[0])  narrow => swiglu(width: widths[1]) })(n = rms(x, eps: 1e-6)) }
+  logits = head = linear(x, vocab)
+}
+`;
+    const { text } = miniature({ path: 'l.firn', text: listed }, 1e5);
+    const widths = /widths = \[(\d+), (\d+), (\d+)\]/.exec(text)!.slice(1).map(Number);
+    expect(widths[0]).toBeLessThan(2048);
+    expect(widths[1]).toBeLessThan(1024);
+    expect(text).toContain('[1, 4]');
   });
 });

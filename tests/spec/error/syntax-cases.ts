@@ -27,6 +27,7 @@ export const syntaxCases: readonly SyntaxCase[] = [
   inFile('a brace left open at the end', 'model M {\n  x = a', 'E0003 2:8'),
   inFile('a brace left open before the next item', 'model M {\n  x = a\n\nlayer f(x: [d]) -> [d] {\n  return x\n}', 'E0003 4:1 layer'),
   inFile('too many brackets', `const x = ${'('.repeat(70)}1${')'.repeat(70)}`, 'E0016 1:75 ('),
+  inFile('too many errors', '$\n'.repeat(25), ...Array.from({ length: 20 }, (_, i) => `E0001 ${i + 1}:1 $`), 'E0025 21:1 $'),
   inFile('too long an operation', `const x = 1${' + 1'.repeat(600)}`, 'E0024 1:11 1 + 1 + 1 + 1 + 1 + 1 +'),
   // Statements and items.
   inModel('a misspelt keyword', 'dimm hidden = 3', 'E0011 2:3 dimm'),

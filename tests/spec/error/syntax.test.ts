@@ -103,7 +103,10 @@ test('fixes repair what they are offered for', () => {
 });
 
 test('nesting without brackets is limited too', () => {
-  expect(diagnose(`const x = ${'if a then b else '.repeat(20_000)}c\n`).map((d) => d.code)).toEqual(['E0016']);
+  const [error, ...more] = diagnose(`const x = ${'if a then b else '.repeat(20_000)}c\n`);
+  expect(error).toMatchObject({ code: 'E0016', message: expect.stringContaining('nested too deep'), span: { line: 1 } });
+  expect(error.span.column).toBeGreaterThan(1000);
+  expect(more).toEqual([]);
   expect(diagnose(`const x = ${'- '.repeat(20_000)}c\n`).map((d) => d.code)).toEqual(['E0024']);
   expect(diagnose(`const x = a${'.b'.repeat(20_000)}\n`).map((d) => d.code)).toEqual(['E0024']);
 });
@@ -143,4 +146,17 @@ test('no text makes the parser throw, hang or point outside of the text', () => 
     if (diagnostics.length === 0) expect(print(parse({ path: 'a.firn', text: print(file!) }).file!)).toBe(print(file!));
     else expect(new Set(diagnostics.map((d) => `${d.code} ${d.span.start} ${d.notes[0]?.span?.start}`)).size).toBe(diagnostics.length);
   }), { numRuns: runs });
+});
+
+test.each([['characters', '$\n'], ['brackets', ']\n'], ['statements', 'x y\n']])('of very many wrong %s the first are told, at once', (_, line) => {
+  const started = process.cpuUsage();
+  const codes = diagnose(line.repeat(2_000)).map((d) => d.code);
+  expect(codes).toHaveLength(21);
+  expect(codes.at(-1)).toBe('E0025');
+  const { user, system } = process.cpuUsage(started);
+  expect((user + system) / 1e6).toBeLessThan(5);
+});
+
+test('a semicolon is no comma', () => {
+  expect(diagnose('const a = 1;\n')).toMatchObject([{ code: 'E0001', notes: [{ text: expect.stringContaining('a statement ends with its line') }], fix: undefined }]);
 });

@@ -9,6 +9,24 @@ describe('names and values', () => {
     ['E0202', 'y = x and x'],
     ['E0202', 'y = x ? 1 : 2'],
     ['E0203', 'const a = 1 / 0'],
+    ['E0203', 'const a = 1 // 0'],
+    ['E0203', 'const a = 1 mod 0'],
+    ['E0203', 'const a = iota(3) / iota(3)'],
+    ['E0236', 'y = x + sqrt(-1)'],
+    ['E0236', 'const a = ln(0)'],
+    ['E0236', 'const a = (-8) ** (1 / 3)'],
+    ['E0236', 'const a = (-10000) ** (iota(8) / 3)'],
+    ['E0236', 'const a = 1e999'],
+    ['E0236', 'const a = exp(1000)'],
+    ['E0236', 'y = x + 1e39'],
+    ['E0236', 'y = x * tensor(iota(8) * 1e39, axis: hidden)'],
+    ['E0236', 'state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s * 1e39)'],
+    ['E0106', 'dim a = 1\n  dim a = 2'],
+    ['E0106', 'def norm = rms(eps: 1e-6)\n  def norm = rms(eps: 1e-5)'],
+    ['E0106', 'const a = 1\n  table a[2] = cycle([1])'],
+    ['E0302', 'dim a = 128.5'],
+    ['E0324', 'dim a = 2 ** 31'],
+    ['E0324', 'dim a = 99999999999999999999'],
     ['E0204', 'y = if hidden then 1 else 2'],
     ['E0205', 'const a = match 3 { 1 => 2  2 => 3 }'],
     ['E0206', 'y = hidden(x)'],
@@ -43,6 +61,20 @@ describe('names and values', () => {
     ['E0234', 'y = f = chosen(x, kind: wide, wide: 3)', 'layer chosen(x: [.., d], kind: enum { wide, tall }, wide: int) -> [.., d] { return if kind == wide then x else 2 * x }'],
   ])('%s: %s', (code, body, items) => {
     expect(codesOf(body, items)).toContain(code);
+  });
+
+  test('a mistake inside the library is told with the line that led there', () => {
+    const { diagnostics } = errorsOf(modelWith('y = x * tensor(plain(base: 100, dims: 15), axis: hidden)').replace('rms}', 'rms, plain}'));
+    expect(diagnostics).toMatchObject([{ code: 'E0212', span: { file: 'std/rope.firn' }, notes: [{ text: 'used here', span: { line: 7 } }] }]);
+  });
+
+  test('a recursion is one error; of very many, the first hundred are told', () => {
+    expect(codesOf('y = again(x)\n  z = again(y)', 'fn again(x) = again(x)')).toEqual(['E0207']);
+    const started = process.cpuUsage();
+    const codes = codesOf(Array.from({ length: 3000 }, (_, i) => `a${i} = zz${i}`).join('\n'));
+    expect(codes).toEqual([...Array.from({ length: 100 }, () => 'E0201'), 'E0025']);
+    const { user, system } = process.cpuUsage(started);
+    expect((user + system) / 1e6).toBeLessThan(5);
   });
 
   test.each<readonly [string, string, string?]>([

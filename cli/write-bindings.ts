@@ -28,19 +28,36 @@ async function tsMorph(): Promise<typeof ProjectType> {
   }
 }
 
+/** Words that TypeScript keeps for itself, and names that the module uses. */
+const taken = new Set(`await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in
+  instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield any never unknown string number boolean
+  object symbol undefined arguments eval Promise Pick Object Error Float32Array Int32Array Uint32Array Uint16Array Uint8Array dims limits stop sizes`.split(/\s+/).concat(['firn', ...imported().map((i) => i.name)]));
+
+function imported(): { readonly name: string; readonly isTypeOnly?: boolean }[] {
+  const types = ['CompileRequest', 'Device', 'GenerateOptions', 'Generation', 'LoadedModel', 'LoadOptions'];
+  return ['compile', 'CompileRequest', 'Device', 'FirnError', 'generate', 'GenerateOptions', 'Generation', 'load', 'LoadedModel', 'LoadOptions', 'nodeLoader', 'readSpec']
+    .map((name) => (types.includes(name) ? { name, isTypeOnly: true } : { name }));
+}
+
+/** The model's name, or with `Model` behind where that means something else. */
+function className(model: string, entries: readonly Entry[]): string {
+  const types = entries.flatMap((e) => ['Dims', 'Inputs', 'Outputs'].map((kind) => `${pascal(e.name)}${kind}`));
+  return taken.has(model) || types.includes(model) ? `${model}Model` : model;
+}
+
 function moduleText(project: ProjectType, { bundle, info }: Compiled, spec: string, sizes: object): string {
   const { entries, model, dims: limits } = bundle!.plan;
   const file = project.createSourceFile('model.ts', `/** ${model} of ${spec}, written by \`firn bindings\`: run it again when the spec changes. */\n`);
   file.addImportDeclaration({
     moduleSpecifier: 'firn',
-    namedImports: ['compile', { name: 'CompileRequest', isTypeOnly: true }, { name: 'Device', isTypeOnly: true }, 'FirnError', 'generate', { name: 'GenerateOptions', isTypeOnly: true }, { name: 'Generation', isTypeOnly: true }, 'load', { name: 'LoadedModel', isTypeOnly: true }, { name: 'LoadOptions', isTypeOnly: true }, 'nodeLoader', 'readSpec'],
+    namedImports: imported(),
   });
-  constant(file, 'dims', `{ ${[...info!.dims].map(([k, v]) => `${k}: ${v}`).join(', ')} } as const`, 'Sizes that the spec declares.');
+  constant(file, 'dims', `{ ${[...info!.dims].map(([k, v]) => `${k === '__proto__' ? '["__proto__"]' : k}: ${v}`).join(', ')} } as const`, 'Sizes that the spec declares.');
   constant(file, 'limits', `{ ${limits.map((d) => `${d.name}: ${d.max}`).join(', ')} } as const`, 'The largest value of each dim that a run states, and what the caches hold.');
   constant(file, 'stop', `[${info!.stop.join(', ')}] as const`, 'Token ids that end a text.');
   constant(file, 'sizes', `${JSON.stringify(sizes)} as const`, 'What the plan is compiled for.', false);
   for (const entry of entries) addEntryTypes(file, entry);
-  addClass(file, model, entries);
+  addClass(file, model, className(model, entries), entries);
   file.formatText({ indentSize: 2 });
   return file.getFullText();
 }
@@ -77,18 +94,18 @@ function addEntryTypes(file: ModuleFile, entry: Entry): void {
   file.addInterface({ name: `${name}Outputs`, isExported: true, docs: [`What \`${entry.name}\` can give.`], properties: entry.outputs.map(portProperty) });
 }
 
-function addClass(file: ModuleFile, model: string, entries: readonly Entry[]): void {
-  const c = file.addClass({ name: model, isExported: true, docs: [`${model} on a device, with weights.`] });
+function addClass(file: ModuleFile, model: string, name: string, entries: readonly Entry[]): void {
+  const c = file.addClass({ name, isExported: true, docs: [`${model} on a device, with weights.`] });
   c.addConstructor({ scope: 'private' as never, parameters: [{ name: 'model', type: 'LoadedModel', isReadonly: true }] });
   c.addMethod({
-    name: 'load', isStatic: true, isAsync: true, returnType: `Promise<${model}>`,
+    name: 'load', isStatic: true, isAsync: true, returnType: `Promise<${name}>`,
     docs: ['Compiles the spec at `path` for `device` and fills its weights. Throws FirnError if the spec is wrong, and Error if it is another one than this module was written for.'],
     parameters: [{ name: 'path', type: 'string' }, { name: 'device', type: 'Device' }, { name: 'options', type: 'LoadOptions' }],
     statements: [
       "const { bundle, info, diagnostics, files } = compile({ entry: readSpec(path), load: nodeLoader, target: device.name as CompileRequest['target'], ...sizes });",
       'if (!bundle || !info) throw new FirnError(diagnostics, files);',
       `if (bundle.plan.model !== '${model}' || Object.entries(dims).some(([name, size]) => info.dims.get(name) !== size)) throw new Error(\`\${path} is not the spec that this module was written for: run firn bindings again\`);`,
-      `return new ${model}(await load(bundle, device, options));`,
+      `return new ${name}(await load(bundle, device, options));`,
     ],
   });
   c.addMethod({
@@ -97,12 +114,12 @@ function addClass(file: ModuleFile, model: string, entries: readonly Entry[]): v
     statements: ['return generate(this.model.session, prompt, { stop, ...options });'],
   });
   for (const entry of entries) {
-    const name = pascal(entry.name);
+    const type = pascal(entry.name);
     c.addMethod({
-      name: entry.name, isAsync: true, typeParameters: [`K extends keyof ${name}Outputs`], returnType: `Promise<Pick<${name}Outputs, K>>`,
+      name: entry.name, isAsync: true, typeParameters: [`K extends keyof ${type}Outputs`], returnType: `Promise<Pick<${type}Outputs, K>>`,
       docs: [`One run of \`${entry.name}\`: the outputs asked for.`],
-      parameters: [{ name: 'dims', type: `${name}Dims` }, { name: 'inputs', type: `${name}Inputs` }, { name: 'outputs', type: 'readonly K[]' }],
-      statements: [`return await this.model.executable.run('${entry.name}', { ...dims }, { ...inputs }, outputs) as unknown as Pick<${name}Outputs, K>;`],
+      parameters: [{ name: 'dims', type: `${type}Dims` }, { name: 'inputs', type: `${type}Inputs` }, { name: 'outputs', type: 'readonly K[]' }],
+      statements: [`return await this.model.executable.run('${entry.name}', { ...dims }, { ...inputs }, outputs) as unknown as Pick<${type}Outputs, K>;`],
     });
   }
   c.addMethod({ name: 'close', returnType: 'Promise<void>', docs: ['Frees what it holds on the device.'], statements: ['return this.model.close();'] });

@@ -39,7 +39,7 @@ if (!existsSync(join(root, 'node_modules', 'typescript'))) {
 }
 
 const folders = ['dsl', 'compiler', 'backends', 'runtime', 'cli', 'web'].map((f) => join(root, f)).filter(existsSync);
-const changed = Math.max(...['index.ts', 'core.ts', 'tsconfig.json'].map((f) => statSync(join(root, f)).mtimeMs), ...folders.map(newest));
+const changed = Math.max(...['index.ts', 'core.ts', 'arguments.ts', 'tsconfig.json'].map((f) => statSync(join(root, f)).mtimeMs), ...folders.map(newest));
 if (!existsSync(stamp) || statSync(stamp).mtimeMs < changed) {
   run('building', process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
   run('bundling', process.execPath, [join(root, 'scripts', 'bundle.mjs')]);

@@ -62,4 +62,13 @@ describe('bindings', () => {
     expect(text).toContain('/** f32 [outputs, 8192], row-major: one row per wanted token */\n  readonly logits: Float32Array;');
     expect(text).toContain('async prefill<K extends keyof PrefillOutputs>(dims: PrefillDims, inputs: PrefillInputs, outputs: readonly K[])');
   });
+  it('a model whose name TypeScript or the module has taken', () => {
+    for (const name of ['class', 'Promise', 'DecodeInputs', 'generate']) {
+      writeFileSync(join(folder, 'taken.firn'), `use std.{embedding, linear}\nmodel ${name} {\n  dim vocab = 16\n  dim hidden = 8\n  x = embed = embedding(tokens, vocab, hidden)\n  logits = head = linear(x, vocab)\n}\n`);
+      expect(firn('bindings', join(folder, 'taken.firn'), '-o', join(folder, 'taken.ts'))).toMatchObject({ status: 0 });
+      const text = readFileSync(join(folder, 'taken.ts'), 'utf8');
+      expect(text).toContain(`export class ${name}Model {`);
+      expect(text).toContain(`bundle.plan.model !== '${name}'`);
+    }
+  });
 });

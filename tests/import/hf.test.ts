@@ -167,7 +167,7 @@ describe('values that no model has', () => {
     expect(problems({ ...kimiK2, quantization_config: { quant_method: 'awq' } })).toHaveLength(1);
   });
   it('an architecture that is nearly known, and none', () => {
-    expect(read({ ...kimiK2, model_type: 'kimi-k2' }).diagnostics).toMatchObject([{ code: 'E0902', notes: [{ text: 'did you mean `kimi_k2`, `kimi_k25`?' }, {}, {}, {}] }]);
+    expect(read({ ...kimiK2, model_type: 'kimi-k2' }).diagnostics).toMatchObject([{ code: 'E0902', notes: [{ text: 'did you mean `kimi_k2` or `kimi_k25`?' }, {}, {}, {}] }]);
     expect(read(without(kimiK2, 'model_type')).diagnostics).toMatchObject([{ code: 'E0903', notes: [{ text: expect.stringContaining('it names the architecture') }] }]);
   });
   it('where the text stops being JSON', () => {

@@ -11,7 +11,6 @@ import { loadProgram, type ModuleLoader, type Program } from '../../dsl/modules.
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
 import type { SourceFile } from '../../dsl/span.js';
-import * as messages from '../../dsl/variant-messages.js';
 import { checkSpec } from '../compile.js';
 import { elaborate } from '../check/elaborate.js';
 import { selectModel, type ChosenModel } from '../check/model.js';

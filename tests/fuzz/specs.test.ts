@@ -2,7 +2,7 @@
  * Random models: every device gives what the graph interpreter gives, whole and in pieces. A few by default;
  * FIRN_FUZZ_REFERENCE, FIRN_FUZZ_CPU and FIRN_FUZZ_WGSL say how many, FIRN_FUZZ_SEED where the seeds start.
  */
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';

@@ -130,7 +130,7 @@ families = {
                                               max_position_embeddings=64, bos_token_id=0, eos_token_id=1, rms_norm_eps=1e-6,
                                               rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=8.0, beta_fast=32, beta_slow=1,
                                                                    mscale=0.707, mscale_all_dim=0.707, original_max_position_embeddings=16)),
-    "ernie4_5_moe": lambda: T.Ernie4_5_MoeConfig(**{**base, "num_hidden_layers": 3}, use_bias=True, moe_intermediate_size=12, moe_k=2, moe_num_experts=6,
+    "ernie4_5_moe": lambda: T.Ernie4_5_MoeConfig(**{**base, "num_hidden_layers": 3}, use_bias=False, moe_intermediate_size=12, moe_k=2, moe_num_experts=6,
                                                  moe_num_shared_experts=2, moe_layer_start_index=1, tie_word_embeddings=True, rms_norm_eps=1e-5,
                                                  rope_parameters=plain(500000)),
     "recurrent_gemma": lambda: T.RecurrentGemmaConfig(**{**base, "num_hidden_layers": 3, "num_key_value_heads": 1}, lru_width=48, attention_window_size=6,
@@ -145,6 +145,15 @@ families = {
                                               layer_types=["linear_attention", "full_attention", "linear_attention"],
                                               mlp_layer_types=["dense", "sparse", "sparse"], linear_head_dim=8, linear_num_heads=3,
                                               max_position_embeddings=64, bos_token_id=0, eos_token_id=1, pad_token_id=0, rms_norm_eps=1e-5),
+    "smollm3": lambda: T.SmolLM3Config(**{**base, "num_hidden_layers": 4}, no_rope_layer_interval=4, tie_word_embeddings=True, rms_norm_eps=1e-6,
+                                       rope_parameters=plain(2000000)),
+    "seed_oss": lambda: T.SeedOssConfig(**base, attention_bias=True, attention_out_bias=False, rms_norm_eps=1e-6, rope_parameters=plain(10000000)),
+    "starcoder2": lambda: T.Starcoder2Config(**{k: v for k, v in base.items() if k != "head_dim"}, norm_epsilon=1e-5, sliding_window=6,
+                                             tie_word_embeddings=True, rope_parameters=plain(100000)),
+    "glm4_moe": lambda: T.Glm4MoeConfig(**{**base, "num_hidden_layers": 3}, attention_bias=True, use_qk_norm=True, moe_intermediate_size=12,
+                                        num_experts_per_tok=2, n_routed_experts=5, n_shared_experts=1, routed_scaling_factor=2.5,
+                                        first_k_dense_replace=1, rms_norm_eps=1e-5, num_mtp_layers=0,
+                                        rope_parameters=plain(1000000, partial_rotary_factor=0.4)),
 }
 
 

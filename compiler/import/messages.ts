@@ -6,7 +6,7 @@ import type { Value } from './config.js';
 function error(code: string, message: string, span: Span, ...notes: string[]): Diagnostic {
   return { code, severity: 'error', message, span, notes: notes.map((text) => ({ text })) };
 }
-const byHand = 'or write the spec by hand: start from the nearest file in examples/, which says the same things in words, and run `firn check` on it';
+const byHand = 'or write the spec by hand: start from the nearest file in examples/, which says the same things in words, and run `firn check` on it; docs/language.md is the language on one page, with weight maps';
 
 export function notJson(why: string, span: Span): Diagnostic {
   return error('E0901', `this is not JSON: ${why}`, span);

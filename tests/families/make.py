@@ -154,23 +154,32 @@ families = {
                                         num_experts_per_tok=2, n_routed_experts=5, n_shared_experts=1, routed_scaling_factor=2.5,
                                         first_k_dense_replace=1, rms_norm_eps=1e-5, num_mtp_layers=0,
                                         rope_parameters=plain(1000000, partial_rotary_factor=0.4)),
+    "zaya": lambda: T.ZayaConfig(vocab_size=61, hidden_size=40, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=10,
+                                 max_position_embeddings=64, moe_intermediate_size=16, num_experts=4, router_hidden_size=12, sliding_window=6,
+                                 layer_types=["hybrid", "hybrid_sliding", "hybrid"], rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=1, pad_token_id=0,
+                                 rope_parameters={"hybrid": plain(5000000, partial_rotary_factor=0.4),
+                                                  "hybrid_sliding": plain(10000, partial_rotary_factor=0.4)}),
 }
 
 
 def randomise(model, seed):
     """Matrices of deviation 1 / sqrt(inputs), embeddings wider; gains near the value that does nothing, all else away from 0."""
     g = torch.Generator().manual_seed(seed)
-    named = [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if "layer_scalar" in n or "correction_bias" in n)]
+    named = [*model.named_parameters(), *((n, b) for n, b in model.named_buffers() if "layer_scalar" in n or "correction_bias" in n or "balancing_biases" in n)]
     with torch.no_grad():
         for name, p in named:
             noise = torch.randn(p.shape, generator=g)
             if "sinks" in name or "alpha_" in name or "lambda_" in name:
                 p.copy_(noise)
+            elif "balancing_biases" in name:
+                # Reading a checkpoint sets the last one to -1, whatever it says.
+                p.copy_(0.3 * noise - 1)
+                p[-1] = -1
             elif "bias" in name:
                 p.copy_(0.3 * noise)
             elif "A_log" in name or "recurrent_param" in name:
                 p.copy_(0.5 + 0.5 * noise)
-            elif "norm" in name or "ln_" in name or "layer_scalar" in name or "output_scale" in name or name.endswith(".D"):
+            elif "norm" in name or "ln_" in name or "layer_scalar" in name or "_scale" in name or name.endswith((".D", ".temp")):
                 centred = type(model).__name__.startswith(("Gemma2For", "Gemma3For", "NemotronFor", "Qwen3NextFor", "RecurrentGemmaFor"))
                 start = 0.0 if centred and "linear_attn" not in name else 1.0
                 p.copy_(start + 0.3 * noise)

@@ -42,8 +42,9 @@ export class Config {
     const start: Span = { file: file.path, start: 0, end: 1, line: 1, column: 1 };
     try {
       const json = JSON.parse(file.text) as Json;
-      if (isObject(json)) return new Config(file, json, within);
-      diagnostics.push(message.notJson('it is not an object', start));
+      if (!isObject(json)) diagnostics.push(message.notJson('it is not an object', start));
+      else if (isDeeperThan(deepest, json)) diagnostics.push(message.tooDeep(deepest, start));
+      else return new Config(file, json, within);
     } catch (error) {
       diagnostics.push(message.notJson((error as Error).message, start));
     }
@@ -96,6 +97,15 @@ export class Config {
     this.objects.set(path, json);
     return new ConfigObject(path, json);
   }
+}
+
+/** Levels of lists and objects; published configurations have five. */
+const deepest = 64;
+
+function isDeeperThan(levels: number, json: Json): boolean {
+  let level: readonly Json[] = [json];
+  for (let i = 0; i <= levels; i++) level = level.flatMap((v) => (typeof v === 'object' && v !== null ? Object.values(v) as Json[] : []));
+  return level.length > 0;
 }
 
 function isObject(value: Json): value is JsonObject {

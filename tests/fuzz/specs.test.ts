@@ -1,11 +1,14 @@
 /**
  * Random models: every device gives what the graph interpreter gives, whole and in pieces. A few by default;
- * FIRN_FUZZ_REFERENCE, FIRN_FUZZ_CPU and FIRN_FUZZ_WGSL say how many, FIRN_FUZZ_SEED where the seeds start.
+ * FIRN_FUZZ_REFERENCE, FIRN_FUZZ_CPU (above 10 without the C++ compiler's optimisation) and FIRN_FUZZ_WGSL say how many,
+ * FIRN_FUZZ_SEED which ones. FIRN_FUZZ_RECORD: see record.ts.
  */
 import fc from 'fast-check';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { cpuDevice } from '../../backends/cpu/device.js';
 import type { Device } from '../../backends/device.js';
 import type { Bundle } from '../../compiler/ir/plan.js';
 import { root } from '../cli/firn.js';
@@ -49,9 +52,26 @@ async function disagreement(name: Runnable, device: Device, choices: readonly nu
   return undefined;
 }
 
+/** The C++ compiler takes most of the time of a model that runs once: it does not optimise, and what it wrote does not stay. */
+async function briefCpu(): Promise<Device> {
+  const cache = mkdtempSync(join(tmpdir(), 'firn-fuzz-'));
+  process.env.XDG_CACHE_HOME = cache;
+  const device = await cpuDevice({ threads: 2, optimization: 'none' });
+  const close = async (): Promise<void> => {
+    await device.close();
+    rmSync(cache, { recursive: true, force: true });
+  };
+  const load: Device['load'] = async (bundle) => {
+    const loaded = await device.load(bundle);
+    rmSync(join(cache, 'firn', 'kernels'), { recursive: true, force: true });
+    return loaded;
+  };
+  return { ...device, load, close };
+}
+
 const why = await wgslMissing();
 describe.each(['reference', 'cpu', 'wgsl'] as Runnable[])('random models on %s', (name) => {
-  const device = name === 'wgsl' && why !== undefined ? undefined : openDevice(name);
+  const device = name === 'wgsl' && why !== undefined ? undefined : name === 'cpu' && counts.cpu > 10 ? briefCpu() : openDevice(name);
   afterAll(async () => (await device)?.close());
   it.skipIf(device === undefined)(`mean what the graph interpreter says${device === undefined ? ` (needs WebGPU: ${why})` : ''}`, async () => {
     const [start, faults] = [performance.now(), [] as string[]];

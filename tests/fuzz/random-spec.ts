@@ -2,7 +2,7 @@
  * Random small models out of everything in the standard library, in odd sizes. A list of numbers steers the choices, so
  * that fast-check can shrink a failure to few parts. Everything written here is valid: an error of the checker is a fault.
  */
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 
 type Choose = <T>(list: readonly T[]) => T;
 export interface RandomSpec { readonly text: string; readonly vocab: number; readonly reduced: boolean; readonly routed: boolean }

@@ -3,7 +3,7 @@
  * FIRN_FUZZ_REFERENCE, FIRN_FUZZ_CPU (above 10 without the C++ compiler's optimisation) and FIRN_FUZZ_WGSL say how many,
  * FIRN_FUZZ_SEED which ones. FIRN_FUZZ_RECORD: see record.ts.
  */
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import type { DType } from '../../compiler/ir/dtype.js';
 import { evaluateScalar } from '../../compiler/kernels/scalar.js';

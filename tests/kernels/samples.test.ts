@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import { interpretProgram } from '../../compiler/kernels/interpret.js';
 import { verifyProgram } from '../../compiler/kernels/verify.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import type { Packing } from '../../compiler/ir/packing.js';
 import { floatValues, fromE8m0, nearestCode, toE8m0 } from '../../compiler/kernels/float-codes.js';

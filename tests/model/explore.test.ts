@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import { countSteps } from '../../backends/null/count.js';
 import { compile } from '../../compiler/compile.js';

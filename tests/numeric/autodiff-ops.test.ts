@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../compiler/ir/build.js';
 import { arg, call, num } from '../../compiler/ir/expr.js';

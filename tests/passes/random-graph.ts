@@ -2,7 +2,7 @@
  * Random small modules for property tests: a list of numbers steers which op is applied to which earlier values, so
  * that fast-check can shrink a failure to few ops. What does not fit is left out.
  */
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { GraphBuilder } from '../../compiler/ir/build.js';
 import type { Module, Value } from '../../compiler/ir/graph.js';
 import { interpret, type Tensor } from '../../compiler/ir/interpret-graph.js';

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadTokenizer, stopTokens } from '../../runtime/tokenizer/load.js';
 import { mergePairs, type Ranks } from '../../runtime/tokenizer/merge-pairs.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { describe, expect, it } from 'vitest';
 import { applyLayout, LayoutError, parseLayout, plainWindow, type SizedAxis, type Window } from '../../compiler/model/weight-layout.js';
 

@@ -1,5 +1,5 @@
 /** Index arithmetic equals integer arithmetic, and its ranges hold. */
-import fc from 'fast-check';
+import fc from '../support/properties.js';
 import { expect, test } from 'vitest';
 import { add, affineText, constant, divide, flatten, modulo, ofAtom, offset, rangeOf, scale, unflatten, type Affine, type Atom, type Bind } from '../../backends/wgsl/affine.js';
 import { lessThan, within } from '../../backends/wgsl/conditions.js';

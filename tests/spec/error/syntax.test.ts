@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import fc from '../../support/properties.js';
 import { expect, test } from 'vitest';
 import { FirnError, renderDiagnostic, type Diagnostic } from '../../../dsl/diagnostics.js';
 import { parse } from '../../../dsl/parse.js';

@@ -1,5 +1,5 @@
 /** Random ASTs that the grammar can write: what the printer must be able to print and the parser to read back. */
-import fc from 'fast-check';
+import fc from '../../support/properties.js';
 import type {
   Argument, Expr, File, Identifier, ImportEntry, Item, MatchArm, NamedEntry, Override, Parameter, Pattern, ResultType, RouteArm, Selector, Statement, TensorTypeExpr, Type, Use, WeightRule,
 } from '../../../dsl/ast.js';

@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { SourceFile, Span } from '../../dsl/span.js';
+import { jsonDepth } from '../ir/json-depth.js';
 import * as message from './messages.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -43,7 +44,7 @@ export class Config {
     try {
       const json = JSON.parse(file.text) as Json;
       if (!isObject(json)) diagnostics.push(message.notJson('it is not an object', start));
-      else if (isDeeperThan(deepest, json)) diagnostics.push(message.tooDeep(deepest, start));
+      else if (jsonDepth(file.text) > deepest) diagnostics.push(message.tooDeep(deepest, start));
       else return new Config(file, json, within);
     } catch (error) {
       diagnostics.push(message.notJson((error as Error).message, start));
@@ -101,12 +102,6 @@ export class Config {
 
 /** Levels of lists and objects; published configurations have five. */
 const deepest = 64;
-
-function isDeeperThan(levels: number, json: Json): boolean {
-  let level: readonly Json[] = [json];
-  for (let i = 0; i <= levels; i++) level = level.flatMap((v) => (typeof v === 'object' && v !== null ? Object.values(v) as Json[] : []));
-  return level.length > 0;
-}
 
 function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

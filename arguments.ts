@@ -19,7 +19,7 @@ export const rules = {
   loader: { wanted: 'a module loader, such as nodeLoader', fits: (v) => has(v, 'function', 'standard', 'read') },
   path: string,
   device: oneOf('cpu', 'wgsl', 'reference', 'null'),
-  bundle: { wanted: 'the bundle that compile gives', fits: (v) => isObject(v) && has(v, 'object', 'plan', 'kernels') },
+  bundle: { wanted: 'the bundle that compile gives', fits: (v) => isObject(v) && has(v, 'object', 'plan', 'programs') },
   openDevice: { wanted: 'a device that openDevice gives', fits: (v) => has(v, 'function', 'load') },
   weights: {
     wanted: '{ seed } or { checkpoint, sources }',

@@ -131,13 +131,10 @@ export function restNotFirst(span: Span): Diagnostic {
   });
 }
 
-export function tooDeep(limit: number, span: Span): Diagnostic {
-  return error('E0016', `brackets are nested more than ${limit} deep here`, span);
-}
-
-/** What nests without brackets: `if a then b else if ..`. */
-export function nestedTooDeep(span: Span): Diagnostic {
-  return error('E0016', 'expressions are nested too deep here', span, { notes: [{ text: 'choose with `match`, or name parts in statements of their own' }] });
+/** `limit`: of brackets; undefined for what nests without them: `if a then b else if ..`. */
+export function tooDeep(limit: number | undefined, span: Span): Diagnostic {
+  const what = limit === undefined ? 'expressions are nested too deep here' : `brackets are nested more than ${limit} deep here`;
+  return error('E0016', what, span, { notes: limit === undefined ? [{ text: 'choose with `match`, or name parts in statements of their own' }] : [] });
 }
 
 export function duplicateClause(clause: string, span: Span): Diagnostic {

@@ -25,7 +25,7 @@ export function parse(source: SourceFile): Parsed {
   let tokens = lexed.tokens;
   while (!tooDeep && diagnostics.length <= mostErrors) {
     const contents = run(source, tokens);
-    if (contents === 'too deep') return { diagnostics: [...diagnostics, messages.nestedTooDeep(parser.reached())] };
+    if (contents === 'too deep') return { diagnostics: [...diagnostics, messages.tooDeep(undefined, parser.reached())] };
     const [error] = parser.errors;
     if (!error) {
       const span = { file: source.path, start: 0, end: source.text.length, line: 1, column: 1 };

@@ -92,13 +92,14 @@ function vectorMap(fn: ScalarFunction, args: readonly Value[], span: Span): Valu
         : fail(messages.wrongOperand(fn, describe(a), span))));
   if (divisions.has(fn) && columns[1].includes(0)) fail(messages.divisionByZero(span));
   const data = Array.from({ length }, (_, i) => finite(scalarMeaning(fn, columns.map((c) => c[i])), span));
-  return { kind: 'vector', data, axis };
+  return { kind: 'vector', data, axis, ...(comparisons.has(fn) || logic.has(fn) ? { truth: true } : {}) };
 }
 
 /** A compile-time vector that was declared on an axis, in the graph. */
 export function vectorTensor(frame: Frame, v: VectorValue, span: Span): TensorValue {
   if (v.axis === undefined) fail(messages.vectorWithoutAxis(v.data.length, span));
-  return listTensor(frame, v.data, v.axis, span);
+  const numbers = listTensor(frame, v.data, v.axis, span);
+  return v.truth === true ? constant(frame, building(frame, span).map('not_equal', numbers.value, frame.graph.scalar(0, 'f32')), span) : numbers;
 }
 
 /** Numbers on an axis, in f32. */

@@ -108,6 +108,8 @@ describe('what cannot be imported is said, all of it at once', () => {
   it('E0901: text that is not JSON', () => {
     expect(importHf({ config: { path: 'config.json', text: '{ "a": ' }, rules: standardFamilies() }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
     expect(importHf({ config: { path: 'config.json', text: '[1]' }, rules: standardFamilies() }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
+    const nested = `{ "model_type": "llama", "rms_norm_eps": ${'['.repeat(20_000)}1${']'.repeat(20_000)} }`;
+    expect(importHf({ config: { path: 'config.json', text: nested }, rules: standardFamilies() }).diagnostics).toMatchObject([{ code: 'E0901', message: expect.stringContaining('64 levels') as string }]);
   });
   it('several at once, each at its place', () => {
     const { diagnostics } = read({ ...kimiK2, moe_layer_freq: 2, logit_scale: 2, hidden_size: -1 });
@@ -139,7 +141,7 @@ describe('a family of one\'s own', () => {
     expect(diagnostics[0].notes[0].text).toContain('"a", "b"');
   });
   it.each([
-    ['E0903', 'a : int = n', /'n' is missing/], ['E0904', 'a : int = n_embd - 0.5', /should be a whole number/], ['E0908', 'a : int = kinds + 1', /need a number here/],
+    ['E0903', 'a : int = n', /'n' is missing/], ['E0904', 'a : int = n_embd - 0.5', /should be a whole number/], ['E0908', 'a : int = kinds + 1', /the rules need a number, this is \["a"\]/],
     ['E0910', 'a : int = rms(eps: 1)', /made of keys/], ['E0905', 'require n_embd == 3, "three only"  a : int = 1', /'n_embd' is 64: three only/],
   ])('%s: %s', (code, entry, message) => {
     const text = `model M {\n  import "mine" {\n    ${entry.replace('  a :', '\n    a :')}\n    known n_embd, kinds\n  }\n  dim d = a\n}\n`;

@@ -107,7 +107,7 @@ layer mixed(x: [.., d], width: dim, eps: real) -> [.., d] {
   return down @ (up @ x)
 }
 `;
-    const files = { 'parts/base.firn': base, 'parts/own.firn': 'const wide = 2048\n' };
+    const files = { 'parts/base.firn': base, 'parts/own.firn': 'const wide = 48\n' };
     const derived = (more: string): { path: string; text: string } => ({ path: 'big.firn', text: `use "./parts/base.firn".{Base}\nuse "./parts/own.firn".{wide}\n${more}\nmodel Big = Base with { hidden = wide }\n` });
     const load = memoryLoader({ ...Object.fromEntries(nodeLoader.standard().map((s) => [s.path, s.text])), ...files });
     const { shrunk, diagnostics } = shrink({ entry: derived(''), load, targetParameters: 2e5 });

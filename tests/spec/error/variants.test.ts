@@ -49,8 +49,8 @@ test('a variant that is no model says why, and the others are counted', () => {
   expect(exploration!.variants[2].diagnostics[0].span.file).toBe('--vary small');
 });
 
-test('E0654: the miniature of a model cannot stand on the base of another file', () => {
+test('E0654: the miniature of a model in two files cannot give one name two meanings', () => {
   const load = { standard: nodeLoader.standard, read: (path: string) => (path === 'm.firn' ? { path, text } : undefined) };
-  const { diagnostics } = shrink({ entry: { path: 'big.firn', text: 'use "./m.firn".{M}\nmodel Big = M with { hidden = 64 }\n' }, load });
+  const { diagnostics } = shrink({ entry: { path: 'big.firn', text: 'use "./m.firn".{M}\nconst linear = 3\nmodel Big = M with { hidden = 64 }\n' }, load });
   expect(diagnostics.map((d) => d.code)).toEqual(['E0654']);
 });

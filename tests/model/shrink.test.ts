@@ -92,7 +92,7 @@ layer mixed(x: [.., d], width: dim) -> [.., d] {
   it('a model that is based on one of another file becomes one file', () => {
     const base = `use std.{embedding, linear, rms}
 const small = 1e-6
-fn twice(n) = 2 * n
+fn twice(n: int) = 2 * n
 model Base {
   dim vocab = 4096
   dim hidden = 512
@@ -114,7 +114,7 @@ layer mixed(x: [.., d], width: dim, eps: real) -> [.., d] {
     expect(diagnostics).toEqual([]);
     expect(shrunk!.parameters).toBeLessThan(2e5);
     expect(shrunk!.text).toContain('use "./parts/own.firn".{wide}');
-    expect(shrunk!.text).toContain('fn twice(n) = 2 * n');
+    expect(shrunk!.text).toContain('fn twice(n: int) = 2 * n');
     expect(shrink({ entry: derived('const small = 1e-5'), load }).diagnostics).toMatchObject([{ code: 'E0654', message: expect.stringContaining('`small`') }]);
   });
   it('sizes in lists shrink, places in lists stay', () => {

@@ -7,13 +7,14 @@ import type { KernelContext } from './kernel-context.js';
 import type { Microkernel } from './microkernels.js';
 import { emitNest } from './nest.js';
 import { only, type Coordinates } from './point.js';
+import { crowdedDistance } from './layout.js';
 import { elementOf } from './statements.js';
 
 /** With more rows than this, packed and 16-bit weights are widened once per block of lanes and used by all rows. */
 export const mostDirectRows = 8;
 
-/** `count`: C++ name of the number of places that matter, if that is not all. */
-export interface Extent { readonly size: number; readonly count?: string }
+/** `count`: C++ name of the number of places that matter, if that is not all; `zeros`: the others are in memory, and zero. */
+export interface Extent { readonly size: number; readonly count?: string; readonly zeros?: boolean }
 
 export function smaller(k: KernelContext, size: number, counts: readonly (string | undefined)[]): Extent {
   const known = [...new Set(counts.filter((c): c is string => c !== undefined))];
@@ -45,19 +46,33 @@ export function guarded(k: KernelContext, conditions: readonly string[], body: (
   else k.block(`if (${[...new Set(conditions)].join(' && ')}) `, body);
 }
 
+/** Rows of the smaller block next to one of `most`: as few as still keep the multipliers busy. */
+const fewerRows = 4;
+
+/** Blocks of at most `most` rows that differ by one at most: a block of one or two rows takes as long as one of four. */
 export function rowBlocks(k: KernelContext, rows: Extent, most: number, call: (rows: number, m: string) => void): void {
   const { size, count } = rows;
-  if (count === undefined) {
-    const whole = Math.floor(size / most);
-    if (whole === 1) call(most, '0');
-    else k.block(`for (int m = 0; m < ${whole * most}; m += ${most}) `, () => call(most, 'm'));
-    if (size % most > 0) call(size % most, String(whole * most));
+  if (count !== undefined) return k.block('', () => countedBlocks(k, rows, most, call));
+  const blocks = Math.ceil(size / most);
+  const small = Math.floor(size / blocks);
+  const large = size - small * blocks;
+  const run = (n: number, each: number, from: number): void => {
+    if (n === 1) call(each, String(from));
+    else if (n > 1) k.block(`for (int m = ${from}; m < ${from + n * each}; m += ${each}) `, () => call(each, 'm'));
+  };
+  run(large, small + 1, 0);
+  run(blocks - large, small, large * (small + 1));
+}
+
+/** Where rows beyond the last are zeros, the last block may take some along: five rows and more are a sum of sixes and fours. */
+function countedBlocks(k: KernelContext, { size, count, zeros }: Extent, most: number, call: (rows: number, m: string) => void): void {
+  k.line('int m = 0;');
+  if (zeros && most >= 6 && size % fewerRows === 0) {
+    k.block(`for (; ${count} - m > ${2 * fewerRows}${most < 2 * fewerRows ? ` || ${count} - m == ${most} || ${count} - m == ${most - 1}` : ''}; m += ${most}) `, () => call(most, 'm'));
+    k.block(`for (; m < ${count}; m += ${fewerRows}) `, () => call(fewerRows, 'm'));
     return;
   }
-  k.block('', () => {
-    k.line('int m = 0;');
-    for (const rowsNow of [...new Set([most, 2, 1].filter((r) => r <= most))]) k.block(`for (; m + ${rowsNow} <= ${count}; m += ${rowsNow}) `, () => call(rowsNow, 'm'));
-  });
+  for (const now of [most, fewerRows, 2, 1].filter((r, i) => r < most || i === 0)) k.block(`for (; m + ${now} <= ${count}; m += ${now}) `, () => call(now, 'm'));
 }
 
 /** Number of groups in a stretch of the summed axis. */
@@ -82,15 +97,15 @@ export interface Walk {
  * or operands that are computed, a long axis is walked in stretches whose part of both operands stays in the caches
  * while all rows and lanes use it; the rows are moved together, since rows a power of two apart evict each other.
  */
-export function inStretches(k: KernelContext, w: Walk, body: (along: Extent, am: number) => void): void {
+export function inStretches(k: KernelContext, w: Walk, body: (along: Extent, am: number, rows: Extent) => void): void {
   const { a, b, along, at } = w;
   const walks = along.size > stretch && (w.rows.size > mostDirectRows || a.piecewise !== undefined || b.piecewise !== undefined);
   const [nameA, nameB] = walks ? ['a0', 'b0'] : ['a', 'b'];
   k.line(`const float* ${nameA} = ${a.pointer(at)};`);
   k.line(`const ${pointee(b)}* ${nameB} = ${b.pointer(at)};`);
-  if (!walks) return body(along, w.am);
-  const near = !a.piecewise && w.ak === 1 && w.rows.size > 1;
-  if (near) k.line(`alignas(64) float near[${w.rows.size * stretch}];`);
+  if (!walks) return body(along, w.am, w.rows);
+  const near = !a.piecewise && w.ak === 1 && w.rows.size > 1 && w.am % crowdedDistance === 0;
+  if (near) k.line(`alignas(64) float near[${w.rows.size * nearDistance}];`);
   k.block(`for (int k0 = 0; k0 < ${along.count ?? along.size}; k0 += ${stretch}) `, () => {
     const whole = along.count === undefined && along.size % stretch === 0;
     if (!whole) k.line(`const int now = (int)minimum64(${stretch}, ${along.count ?? along.size} - k0);`);
@@ -100,13 +115,17 @@ export function inStretches(k: KernelContext, w: Walk, body: (along: Extent, am:
     const step = b.group > 1 ? `k0 / ${b.group} * (int64_t)${w.bk}` : `k0 * (int64_t)${w.bk}`;
     k.line(`const ${pointee(b)}* b = b0${b.piecewise ? '' : ` + ${step}`};`);
     for (const operand of [a, b]) computePiece(k, operand, w, part);
-    body(part, near ? stretch : w.am);
+    body(part, near ? nearDistance : w.am, near ? { ...w.rows, zeros: true } : w.rows);
   });
 }
 
+/** Elements between rows of `near`. */
+const nearDistance = stretch + 16;
+
 function moveRows(k: KernelContext, w: Walk, part: Extent): void {
   const n = w.b.group > 1 ? `${groupsText(part, w.b.group)} * ${w.b.group}` : part.count ?? part.size;
-  k.line(`for (int m = 0; m < ${w.rows.count ?? w.rows.size}; ++m) memcpy(near + m * ${stretch}, a0 + m * ${w.am} + k0, ${n} * sizeof(float));`);
+  k.line(`for (int m = 0; m < ${w.rows.count ?? w.rows.size}; ++m) move(near + m * ${nearDistance}, a0 + m * ${w.am} + k0, ${n});`);
+  if (w.rows.count !== undefined) k.line(`for (int m = ${w.rows.count}; m < ${w.rows.size} && m < ${w.rows.count} + ${fewerRows - 1}; ++m) memset(near + m * ${nearDistance}, 0, ${n} * sizeof(float));`);
   k.line('const float* a = near;');
 }
 

@@ -25,6 +25,8 @@ export interface Operand {
   readonly code?: FloatCode;
   /** Number of places along `axis` that are inside the view, if not all are; the others contribute nothing. */
   count(axis: string): string | undefined;
+  /** Places beyond `count` are in memory, and zero. */
+  readonly zeros: boolean;
   /** Conditions without which the operand is all zero. */
   readonly live: readonly string[];
   /** Set if the operand is computed into this array one stretch of `along` at a time. */
@@ -48,11 +50,11 @@ export function makeOperand(k: KernelContext, id: TileId, order: readonly (strin
     const fits = unit === undefined || slot.strides.get(unit) === 1;
     const padded = !options.padded || unit === undefined || paddedRows(slot, unit, k.tile(id).shape);
     if (fits && padded) return slotOperand(slot, k, id);
-    return packed(k, id, order, options);
+    return packed(k, id, order, unit, options);
   }
   const direct = directView(k, id);
   if (direct && usable(k, direct, id, unit, options)) return viewOperand(k, direct, id);
-  return packed(k, id, order, options);
+  return packed(k, id, order, unit, options);
 }
 
 /** Vectors along `unit` stay inside its row. */
@@ -72,7 +74,7 @@ function usable(k: KernelContext, direct: DirectView, id: TileId, unit: string |
 
 function slotOperand(slot: Slot, k: KernelContext, id: TileId): Operand {
   return {
-    kind: 'f32', isPanel: false, group: 0, live: [], count: (axis) => tailCount(k, id, axis),
+    kind: 'f32', isPanel: false, group: 0, live: [], zeros: true, count: (axis) => tailCount(k, id, axis),
     pointer: (at) => `${slot.name} + ${printCoordinate(slotOffset(k, id, at))}`,
     stride: (axis) => slot.strides.get(axis) ?? 0,
   };
@@ -86,7 +88,7 @@ function tailCount(k: KernelContext, id: TileId, axis: string): string | undefin
 }
 
 /** Computed into an array: at once, or in stretches if the summed axis is long. */
-function packed(k: KernelContext, id: TileId, order: readonly (string | undefined)[], needs: OperandNeeds): Operand {
+function packed(k: KernelContext, id: TileId, order: readonly (string | undefined)[], unit: string | undefined, needs: OperandNeeds): Operand {
   const tile = k.tile(id);
   const names = order.filter((n): n is string => n !== undefined && tile.shape.some((a) => a.name === n));
   const last = names.map((n) => tile.shape.find((a) => a.name === n)!);
@@ -96,7 +98,7 @@ function packed(k: KernelContext, id: TileId, order: readonly (string | undefine
   k.line(`alignas(64) float ${slot.name}[${slot.elements}];`);
   if (!isLong) fill(k, { ...tile, dtype: 'f32' }, slot, [id], (point, at) => point.value(id, only(k, id, at)));
   return {
-    kind: 'f32', isPanel: false, group: 0, live: [], count: () => undefined, ...(isLong ? { piecewise: { slot, tile: id, axes } } : {}),
+    kind: 'f32', isPanel: false, group: 0, live: [], zeros: true, count: (axis) => (axis === unit || axis === needs.along ? undefined : tailCount(k, id, axis)), ...(isLong ? { piecewise: { slot, tile: id, axes } } : {}),
     pointer: (at) => `${slot.name} + ${isLong ? '0' : printCoordinate([...slot.strides].reduce<Coordinate>((sum, [axis, s]) => addCoordinates(sum, scaleCoordinate(at.get(axis) ?? constantAt(0), s)), constantAt(0)))}`,
     stride: (axis) => slot.strides.get(axis) ?? 0,
   };
@@ -112,6 +114,7 @@ function viewOperand(k: KernelContext, direct: DirectView, id: TileId): Operand 
     live: place.axes.filter((a) => a.kind === 'point').flatMap(insideConditions),
     pointer: (at) => `${viewText(direct.view.name)} + ${isCoded(packing) ? blockText(direct, positions(at)) : printCoordinate(offsetAt(k, direct.view, positions(at)))}`,
     stride: (axis) => direct.strides.get(axis) ?? 0,
+    zeros: false,
     count: (axis) => {
       const a = place.axes.find((x) => x.axis === axis);
       if (!a || insideConditions(a).length === 0) return undefined;

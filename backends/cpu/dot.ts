@@ -63,7 +63,7 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
   const a = makeOperand(k, form.scalar, [rows, along], undefined, { f32: true, padded: false, clipped: b.group > 0 ? [rows] : [rows, along], along });
   const o: Outer = {
     a, b,
-    rows: smaller(k, sizeOfAxis(k, s, rows), [rows === undefined ? undefined : a.count(rows)]),
+    rows: { ...smaller(k, sizeOfAxis(k, s, rows), [rows === undefined ? undefined : a.count(rows)]), zeros: a.zeros },
     lanes: smaller(k, sizeOfAxis(k, s, lanes), [b.count(lanes)]),
     along: smaller(k, sizeOfAxis(k, s, along), [a.count(along), b.count(along)]),
     am: rows === undefined ? 0 : a.stride(rows), ak: a.stride(along), bk: b.stride(along), bp: b.isPanel ? b.stride(lanes) : 8,
@@ -71,7 +71,7 @@ function emitOuter(k: KernelContext, s: DotStatement, form: DotForm, out: Slot):
   };
   guarded(k, [...a.live, ...b.live], () => overAxes(k, [...form.loops, ...form.otherOver], new Map(), (at) => {
     k.line(`float* c = &${elementOf(out, new Map([...s.out.shape.map((x) => [x.name, at.get(x.name) ?? variableAt('0', { lo: 0, hi: 0 })] as const)]))};`);
-    inStretches(k, { ...o, axis: along, at }, (now, am) => emitOuterBlocks(k, { ...o, along: now, am }));
+    inStretches(k, { ...o, axis: along, at }, (now, am, near) => emitOuterBlocks(k, { ...o, along: now, am, rows: near }));
   }));
 }
 
@@ -188,6 +188,7 @@ function emitRows(k: KernelContext, o: Outer, vectors: number, j: string, most: 
     else if (kind === 'scaled') k.line(`${use(k, scaledKernel(o.b.code!, rows, vectors, o.b.group, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bp}, ${j} % 8, ${groups(o)}, ${c}, ${o.cm});`);
     else k.line(`${use(k, outerKernel(kind, rows, vectors, level))}(${a}, ${o.am}, ${o.ak}, ${b}, ${o.bk}, ${o.bp}, ${n}, ${c}, ${o.cm});`);
   };
-  rowBlocks(k, o.rows, most, call);
+  // Codes are summed from copies, which have no rows beyond the last.
+  rowBlocks(k, o.b.group > 0 && kind !== 'f32' ? { ...o.rows, zeros: false } : o.rows, most, call);
 }
 

@@ -7,6 +7,9 @@ import type { SlotId } from './slots.js';
 
 /** Rows of arrays that vectors run along are padded to this, so that a vector never crosses into the next row. */
 const rowPadding = 8;
+/** Rows whose distance is a multiple of this many elements share few sets of a cache, and evict each other: they lie a cache line further apart. */
+export const crowdedDistance = 128;
+const cacheLine = 16;
 
 export function layOutSlots(k: KernelContext): void {
   const { index, slotOf, slots, forms } = k.decisions;
@@ -43,13 +46,14 @@ function makeSlot(k: KernelContext, slot: SlotId, order: readonly TileAxis[], pa
   return { name: `t${slot}`, dtype: k.tile(slot).dtype, strides, elements };
 }
 
-/** Row-major strides of `order`; `padded`: the last axis takes a multiple of `rowPadding`. */
+/** Row-major strides of `order`; `padded`: vectors run along the last axis, which takes a multiple of `rowPadding`. */
 export function stridesOf(order: readonly TileAxis[], padded: boolean): { strides: ReadonlyMap<string, number>; elements: number } {
   const strides = new Map<string, number>();
   let step = 1;
   for (let i = order.length - 1; i >= 0; i--) {
     strides.set(order[i].name, step);
     step *= padded && i === order.length - 1 ? Math.ceil(order[i].size / rowPadding) * rowPadding : order[i].size;
+    if (!padded && i === order.length - 1 && i > 0 && step % crowdedDistance === 0) step += cacheLine;
   }
   return { strides: new Map([...strides].reverse()), elements: step };
 }

@@ -103,16 +103,22 @@ export function int4Kernel(rows: number, vectors: number, group: number, level: 
   return { name, text: lines.join('\n') };
 }
 
-/** Unpacks `vectors` vectors of int4 rows to f32: element k of vector v at out[k * vectors * lanes + v * lanes]. */
+/**
+ * Unpacks `vectors` vectors of int4 rows to f32: element k of vector v at out[k * vectors * lanes + v * lanes]. Fetches the
+ * same stretch of the next panels, which is unpacked after all rows have used this one.
+ */
 export function int4Unpacker(vectors: number, group: number, level: Level): Microkernel {
   const name = `unpack_int4_${group}_x${vectors}`;
   const { lanes } = level;
+  const block = group * 4 + 16;
   const at = count(vectors).map((v) => int4Offsets(v, lanes, group));
+  const panels = [...new Set(at.map((o) => o.panel))];
   const lines = [
     `FIRN_INLINE void ${name}(const uint8_t* b, int64_t bp, int half, int groups, float* out) {`,
     '  (void)half;',
     '  for (int g = 0; g < groups; ++g) {',
-    `    const uint8_t* q = b + (int64_t)g * ${group * 4 + 16};`,
+    `    const uint8_t* q = b + (int64_t)g * ${block};`,
+    ...panels.flatMap((p) => count(Math.ceil(block / 64)).map((i) => `    __builtin_prefetch(${p} + ${panels.length} * bp + ${i * 64}, 0, 2);`)),
     ...count(vectors).map((v) => `    const vf s${v} = load_bf16((const uint16_t*)(${at[v].panel}${at[v].scale}));`),
     ...count(vectors).map((v) => `    const vf z${v} = s${v} * -8.0f;`),
     `    for (int j = 0; j < ${group / 8}; ++j) {`,

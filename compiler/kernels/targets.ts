@@ -35,7 +35,8 @@ export function scheduleFor(target: Target, few: boolean): Schedule {
       limits: { tile: 1 << 15, k: unlimited, keys: 64, ids: 256 },
     };
     case 'cpu': case 'null': return {
-      ...common, panel: 8,
+      // Launches of many tokens are long; put together, their chunks would take unlike times.
+      ...common, panel: 8, merge: few,
       sizes: { rows: few ? 1 : 48, lanes: 128, programs: 4, heads: few ? 4 : 8 },
       limits: { tile: 1 << 15, k: unlimited, keys: 32, ids: 256 },
     };

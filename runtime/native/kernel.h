@@ -239,6 +239,15 @@ FIRN_INLINE vf splat(float x) { return x - (vf){}; }
 FIRN_INLINE vf load(const float* p) { return *(const vf_any*)p; }
 FIRN_INLINE vu load_words(const uint8_t* p) { return *(const vu_any*)p; }
 FIRN_INLINE void put(float* p, vf x) { *(vf_any*)p = x; }
+// Rows of a few cache lines, for which a call or a string instruction would take longer.
+FIRN_INLINE void move(float* to, const float* from, int64_t n) {
+  int64_t i = 0;
+  for (; i + 4 * FIRN_LANES <= n; i += 4 * FIRN_LANES) {
+    const vf a = load(from + i), b = load(from + i + FIRN_LANES), c = load(from + i + 2 * FIRN_LANES), d = load(from + i + 3 * FIRN_LANES);
+    put(to + i, a), put(to + i + FIRN_LANES, b), put(to + i + 2 * FIRN_LANES, c), put(to + i + 3 * FIRN_LANES, d);
+  }
+  for (; i < n; ++i) to[i] = from[i];
+}
 // The generic conversions of vectors become shuffles between half registers where one instruction would do.
 #if FIRN_LANES == 8 && defined(__AVX2__) && defined(__F16C__)
 typedef short v8hi __attribute__((vector_size(16)));

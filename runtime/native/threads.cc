@@ -2,6 +2,8 @@
 
 #include <sched.h>
 
+#include <algorithm>
+
 namespace firn {
 namespace {
 
@@ -10,6 +12,10 @@ namespace {
 constexpr int spins = 2000, yields = 50;
 // Chunks per thread: enough to even out threads that are slowed down, few enough to cost nothing.
 constexpr int64_t shares = 4;
+// Of many programs half are cut like that, half of the rest in chunks of half the size, and so on: the last chunks, for
+// which the other threads wait, are short.
+constexpr int64_t many = 16;
+constexpr int halvings = 4;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -37,14 +43,28 @@ void Threads::run(Kernel kernel, const void* const* views, const int64_t* dims, 
   views_ = views;
   dims_ = dims;
   total_ = total;
-  chunk_ = total / (count_ * shares) > 1 ? total / (count_ * shares) : 1;
-  chunks_ = (total + chunk_ - 1) / chunk_;
+  chunks_ = cut(total);
   undone_.store((uint32_t)chunks_, std::memory_order_relaxed);
   left_.store(chunks_, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_seq_cst);
   if (sleeping_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
   take();
   await_chunks();
+}
+
+// Fills `part_`, and returns the number of chunks.
+int64_t Threads::cut(int64_t total) {
+  const int64_t all = count_ * shares;
+  const int halved = total > count_ * many ? halvings : 0;
+  int64_t first = 0, begin = 0;
+  for (parts_ = 0; begin < total; ++parts_) {
+    const int64_t left = total - begin, programs = std::max<int64_t>(1, left / all);
+    const int64_t chunks = parts_ < halved && left > all ? all / 2 : (left + programs - 1) / programs;
+    part_[parts_] = {first, begin, programs};
+    first += chunks;
+    begin += chunks * programs;
+  }
+  return first;
 }
 
 // A thread that was interrupted in its chunk may wait for a core: the one that this thread leaves by sleeping.
@@ -60,8 +80,11 @@ void Threads::await_chunks() {
 
 void Threads::take() {
   for (int64_t left; (left = left_.fetch_sub(1, std::memory_order_acquire)) > 0;) {
-    const int64_t begin = (chunks_ - left) * chunk_;
-    const int64_t end = begin + chunk_ < total_ ? begin + chunk_ : total_;
+    const int64_t chunk = chunks_ - left;
+    int part = 0;
+    while (part + 1 < parts_ && chunk >= part_[part + 1].first) ++part;
+    const int64_t begin = part_[part].begin + (chunk - part_[part].first) * part_[part].programs;
+    const int64_t end = begin + part_[part].programs < total_ ? begin + part_[part].programs : total_;
     kernel_(views_, dims_, begin, end);
     if (undone_.fetch_sub(1, std::memory_order_seq_cst) == 1 && waiting_.load(std::memory_order_seq_cst)) undone_.notify_all();
   }

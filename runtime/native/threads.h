@@ -24,6 +24,10 @@ class Threads {
   void work();
   void take();
   void await_chunks();
+  int64_t cut(int64_t total);
+
+  // Chunks of equal size: number of the first, program that it begins with, programs in each.
+  struct Part { int64_t first, begin, programs; };
 
   const int count_;
   // The job. Written before `left_` says that it has chunks, and not again before all of them are done: a thread that
@@ -31,7 +35,9 @@ class Threads {
   Kernel kernel_ = nullptr;
   const void* const* views_ = nullptr;
   const int64_t* dims_ = nullptr;
-  int64_t total_ = 0, chunk_ = 1, chunks_ = 0;
+  int64_t total_ = 0, chunks_ = 0;
+  Part part_[5] = {};
+  int parts_ = 0;
   // Counters that different threads write are on cache lines of their own.
   alignas(64) std::atomic<uint32_t> epoch_{0};
   alignas(64) std::atomic<int64_t> left_{0};  // chunks that nobody has taken; below 0 where threads came too late

@@ -20,6 +20,10 @@ const products = [
   matmul({ tokens: 20, n: 24, k: 600, bm: 16, bn: 24, bk: 600, weight: 'panel-bf16' }),
   groupedMatmul({ tokens: 40, experts: 3, active: 2, n: 40, k: 576, bm: 16, bn: 40, bk: 576 }),
   groupedMatmul({ tokens: 9, experts: 3, active: 2, n: 40, k: 520, bm: 4, bn: 40, bk: 520 }),
+  // Lists of many lengths in blocks of sixes and fours; enough programs that later chunks are shorter.
+  groupedMatmul({ tokens: 200, experts: 14, active: 2, n: 128, k: 96, bm: 48, bn: 16, bk: 96 }),
+  groupedMatmul({ tokens: 120, experts: 14, active: 2, n: 32, k: 320, bm: 48, bn: 32, bk: 320 }),
+  groupedMatmul({ tokens: 60, experts: 14, active: 1, n: 32, k: 96, bm: 12, bn: 32, bk: 96 }),
   matvec({ n: 200, k: 64, bn: 200, bk: 64 }),
   matvec({ n: 40, k: 96, bn: 40, bk: 32, weight: 'dense-f32' }),
   gateUp({ tokens: 1, n: 64, k: 64, bm: 1, bn: 64, bk: 64, weight: 'int4' }),

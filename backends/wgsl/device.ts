@@ -4,13 +4,15 @@
  */
 import { DeviceError, type Device } from '../device.js';
 import { gpuTuning, rasteriserSubgroup, rasteriserTuning, type Tuning } from './tuning.js';
-import { WgslExecutable, type DeviceHealth } from './executable.js';
+import { WgslExecutable, type DeviceHealth, type Waiting } from './executable.js';
 
 export interface WgslOptions {
   /** Keep to WebGPU's default limits even if the adapter offers larger buffers. */
   readonly portable?: boolean;
   /** What kernels are written for; by the kind of adapter if absent. */
   readonly tuning?: Tuning;
+  /** How to wait for the device, where waiting costs something. */
+  readonly wait?: Waiting;
   /** What to do on this host where there is no adapter. */
   readonly adapterFix?: string;
 }
@@ -51,7 +53,7 @@ export async function wgslDevice(gpu: GPU, options: WgslOptions = {}): Promise<D
   return {
     name: 'wgsl',
     description: `${summary(adapter).description} (WebGPU)`,
-    load: (bundle) => WgslExecutable.load(device, health, tuning, bundle),
+    load: (bundle) => WgslExecutable.load(device, health, tuning, options.wait ?? ((pending) => pending), bundle),
     close: async () => device.destroy(),
   };
 }

@@ -38,7 +38,7 @@ export const gpuTuning: Tuning = { invocations: 256, run: 16, splitSums: true, b
  * Software rasterisers run invocations in the lanes of SIMD registers: loads whose address all lanes share are cheap and
  * all others are loops over lanes, barriers are costly, and compiling takes longer than running unless code is short.
  */
-export const rasteriserTuning: Tuning = { invocations: 16, run: 16, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, lanesEach: 8, block: { all: 16, lanes: 8, rows: 2 }, subgroup: 0, shuffleBlock: { all: 16, lanes: 4, rows: 4 }, products: 128, rolledLoops: true };
+export const rasteriserTuning: Tuning = { invocations: 8, run: 16, splitSums: false, barrierCost: 100, sharedLoads: true, unrolledSlots: 4, lanesEach: 8, block: { all: 16, lanes: 8, rows: 2 }, subgroup: 0, shuffleBlock: { all: 16, lanes: 4, rows: 4 }, products: 128, rolledLoops: true };
 
 /** Invocations per subgroup on rasterisers with 256-bit registers. */
 export const rasteriserSubgroup = 8;

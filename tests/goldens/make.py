@@ -7,7 +7,7 @@ FOLDER holds config.json and, unless --weights makes new random ones in f32, the
 golden.json, or new ones. --train writes gradients, --qat those with int4 fake-quantised experts. README.md says what is
 in the files.
 """
-import argparse, json, math, re, shutil, tempfile
+import argparse, inspect, json, math, re, shutil, tempfile
 from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
@@ -153,6 +153,25 @@ def checkpoint_leaves(model):
     return leaves, parts
 
 
+def largest_scores(model, ids):
+    """`max_logit.L` [heads]: the largest scaled score of every head of layer L, before its softmax."""
+    found, modeling = {}, inspect.getmodule(type(model))
+    attend = modeling.eager_attention_forward
+
+    def keep(module, query, key, value, attention_mask, scaling, **rest):
+        keys = key.repeat_interleave(query.shape[1] // key.shape[1], 1)
+        scores = query @ keys.transpose(2, 3) * scaling
+        future = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        found[f"max_logit.{module.layer_idx}"] = scores.masked_fill(future, -math.inf).amax((0, 2, 3)).float().contiguous()
+        return attend(module, query, key, value, attention_mask, scaling=scaling, **rest)
+
+    modeling.eager_attention_forward = keep
+    with torch.no_grad():
+        model(input_ids=ids, use_cache=False)
+    modeling.eager_attention_forward = attend
+    return found
+
+
 def write_gradients(folder, file, quantise):
     """Mean cross-entropy of batch 0 in f64; experts that no token chose have gradients of exactly 0."""
     model, path = load(folder).double(), folder / "train.safetensors"
@@ -169,7 +188,7 @@ def write_gradients(folder, file, quantise):
     loss = torch.nn.functional.cross_entropy(out.logits.flatten(0, 1), ids[:, 1:].flatten())
     loss.backward()
     gradients = {f"grad.{n}": (torch.zeros_like(w) if w.grad is None else w.grad).float().contiguous() for n, w in leaves.items()}
-    save_file(gradients if quantise else batches | gradients, folder / f"{file}.safetensors")
+    save_file(gradients if quantise else batches | gradients | largest_scores(model, ids[:, :-1]), folder / f"{file}.safetensors")
     (folder / ("train-extras.json" if quantise else "train.json")).write_text(json.dumps(dict(loss=loss.item())))
 
 

@@ -125,10 +125,10 @@ function lower(elaborated: Module, info: ModelInfo, request: CompileRequest, sou
 
 /** A module after its passes as launches of tile programs, entry by entry. `sources`: where its weights are stored, if the spec says so. */
 export function scheduleEntries(module: Module, info: ModelInfo, request: SizeRequest, sources?: WeightSources): EntryLaunches[] {
-  const { mesh, target } = request;
+  const { mesh, target, fuse } = request;
   const { panel, int4 } = scheduleFor(target, true);
   const packings = choosePackings(module, panel, int4, alignmentFor(sources));
-  return entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(target, few), packings, ...(mesh ? { mesh } : {}) }));
+  return entryDims(info, request).map(({ name, few, dims }) => schedule(module, { name, dims, schedule: scheduleFor(target, few, fuse), packings, ...(mesh ? { mesh } : {}) }));
 }
 
 /** What the spec asks for and the target cannot do, as diagnostics; anything else is a bug and goes on up. */

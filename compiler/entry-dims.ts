@@ -19,6 +19,8 @@ export interface SizeRequest {
   readonly sequences?: number;
   /** Rows of logits of one run at most; one per sequence if absent. */
   readonly outputs?: number;
+  /** False: every op is a kernel of its own, to find out whether fusion is at fault. */
+  readonly fuse?: boolean;
   /** Parts per mesh axis, for a plan of several ranks; the spec's own `mesh` binds none by itself. */
   readonly mesh?: Mesh;
 }

@@ -261,16 +261,18 @@ interface RuleBase extends NodeBase { readonly when?: Expr }
 
 export interface StringLiteral { readonly value: string; readonly span: Span }
 
-/** `layers[*].ffn.experts[e].{gate, up}`: a path with captures; `*` alone in a segment matches one segment. */
+/** `layers[*].ffn.experts[e].{gate, up}`, `layers[i].attn.{p}_norm`: a path with captures; `*` alone in a segment matches one segment. */
 export interface Selector {
   readonly kind: 'selector';
   readonly segments: readonly SelectorSegment[];
   readonly span: Span;
 }
 export interface SelectorSegment {
-  /** One name; several for `{a, b}`; `*` for any; a capture `{p}` is `{ capture: 'p' }`. */
+  /** One name; several for `{a, b}`; `*` for any; a capture `{p}` is `{ capture: 'p' }`, with the letters that stand against it. */
   readonly names: readonly string[];
   readonly capture?: string;
+  readonly before?: string;
+  readonly after?: string;
   readonly index?: Expr | '*';
   readonly span: Span;
 }

@@ -31,7 +31,7 @@ export function contractMismatch(w: AxisSide, x: AxisSide, suggestions: readonly
       { span: w.span, text: `ends in ${axisText(last)}` },
       { span: x.span, text: `has ${x.axes.map(axisText).join(', ')}` },
       ...derivation([last.origin, x.axes.at(-1)?.origin]),
-      ...(x.axes.some((a) => a.size === last.size) ? [{ text: 'axes of one size are still different axes; rename(x, from: a, to: b) makes one the other' }] : []),
+      ...unlikeAxes([last], x.axes),
       ...didYouMean(suggestions),
     ],
   });
@@ -43,8 +43,19 @@ export function noAxisToContract(left: Span, span: Span): Diagnostic {
 
 export function axisNotThere(what: string, axis: NamedAxis, side: AxisSide, span: Span): Diagnostic {
   return error('E0307', `${what} needs the axis ${axis.spelling}, which is not there`, span, {
-    notes: [{ span: side.span, text: `has ${side.axes.map(axisText).join(', ') || 'no axes'}` }, ...derivation([axis.origin])],
+    notes: [{ span: side.span, text: `has ${side.axes.map(axisText).join(', ') || 'no axes'}` }, ...derivation([axis.origin]), ...unlikeAxes([axis], side.axes)],
   });
+}
+
+/** Why axes that look alike are not one, if some of `wanted` and `found` do. */
+function unlikeAxes(wanted: readonly NamedAxis[], found: readonly NamedAxis[]): { text: string }[] {
+  const [a, b] = [wanted.filter((w) => !found.some((f) => f.name === w.name)), found.filter((f) => !wanted.some((w) => w.name === f.name))];
+  const twin = a.find((w) => b.some((f) => f.spelling === w.spelling));
+  if (twin !== undefined) {
+    return [{ text: `these are two axes called ${twin.spelling}: every layer that is given a number makes one of its own; \`dim ${twin.spelling} = ${twin.size}\` where both are called, given to both, is one` }];
+  }
+  if (!a.some((w) => b.some((f) => f.size === w.size))) return [];
+  return [{ text: 'axes of one size are still different axes; rename(x, from: a, to: b) makes one the other, and `dim c = a + b` names a sum for a layer to take' }];
 }
 
 export function axesOfBoth(a: AxisSide, b: AxisSide, span: Span): Diagnostic {
@@ -52,6 +63,7 @@ export function axesOfBoth(a: AxisSide, b: AxisSide, span: Span): Diagnostic {
     notes: [
       { span: a.span, text: `has ${a.axes.map(axisText).join(', ')}` }, { span: b.span, text: `has ${b.axes.map(axisText).join(', ')}` },
       ...derivation([...a.axes, ...b.axes].map((x) => x.origin)),
+      ...unlikeAxes(a.axes, b.axes),
       { text: 'outer(a, b) multiplies over the axes of both; broadcast(x, axis) gives one side an axis' },
     ],
   });

@@ -4,7 +4,8 @@ import type { Span } from './span.js';
 
 /** Where a number came from, down to the literals. */
 export interface DimOrigin { readonly name: string; readonly value: number; readonly span: Span; readonly from: readonly DimOrigin[] }
-export interface NamedAxis { readonly spelling: string; readonly size: unknown; readonly origin?: DimOrigin }
+/** `name` tells axes of one spelling apart. */
+export interface NamedAxis { readonly name?: string; readonly spelling: string; readonly size: unknown; readonly origin?: DimOrigin }
 /** Axes that an expression has. */
 export interface AxisSide { readonly span: Span; readonly axes: readonly NamedAxis[] }
 export interface KnownNumber { readonly value: number; readonly exact?: readonly [number, number]; readonly from?: readonly DimOrigin[] }

@@ -88,10 +88,10 @@ interface Step {
   readonly use: Use;
 }
 
-/** The standard library is the same for every program of a process. */
 const parses = new WeakMap<SourceFile, Parsed>();
 
-function parseOnce(source: SourceFile): Parsed {
+/** `parse`, once per file object: those of the standard library are the same for every program of a process. */
+export function parseOnce(source: SourceFile): Parsed {
   const parsed = parses.get(source) ?? parse(source);
   parses.set(source, parsed);
   return parsed;

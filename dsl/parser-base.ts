@@ -57,6 +57,11 @@ export abstract class ParserBase extends EmbeddedActionsParser {
     return { value, span: tokenSpan(token, token, this.source) };
   }
 
+  /** Whether the token at `offset` is one of this type and stands against the one before it. */
+  protected touches(offset: number, type: TokenType): boolean {
+    return this.is(offset, type) && this.LA(offset - 1).endOffset! + 1 === this.LA(offset).startOffset;
+  }
+
   protected is(offset: number, ...types: readonly TokenType[]): boolean {
     return types.includes(this.LA(offset).tokenType);
   }

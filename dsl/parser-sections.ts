@@ -108,25 +108,30 @@ export abstract class SectionParser extends ImportParser {
     return { kind: 'selector', segments, span: this.spanFrom(first) };
   });
 
-  /** `name`, `*`, `{capture}` or `{a, b}`, with `[index]` or `[*]` behind it. */
+  /** `name`, `*`, `{capture}`, `w{capture}_norm` or `{a, b}`, with `[index]` or `[*]` behind it. */
   private readonly segment: Rule<SelectorSegment> = this.RULE('segment', (): SelectorSegment => {
     const first = this.LA(1);
     const names: string[] = [];
     let index: Expr | '*' | undefined;
     let braced = false;
+    let before: string | undefined;
+    let after: string | undefined;
     this.OR({
       ERR_MSG: 'a path such as `layers[i].attn.{p}`',
       DEF: [
-        { ALT: () => names.push(this.CONSUME(Name).image) },
-        { ALT: () => names.push(this.CONSUME(sign['*']).image) },
         {
+          GATE: () => this.is(1, sign['{']) || this.touches(2, sign['{']),
           ALT: () => {
+            this.OPTION3(() => { before = this.CONSUME3(Name).image; });
             this.CONSUME(sign['{']);
             this.AT_LEAST_ONE_SEP({ SEP: sign[','], DEF: () => names.push(this.CONSUME2(Name).image) });
             this.CONSUME(sign['}']);
             braced = true;
+            this.OPTION2({ GATE: () => this.touches(1, Name), DEF: () => { after = this.CONSUME4(Name).image; } });
           },
         },
+        { ALT: () => names.push(this.CONSUME(Name).image) },
+        { ALT: () => names.push(this.CONSUME(sign['*']).image) },
       ],
     });
     this.OPTION(() => {
@@ -137,7 +142,7 @@ export abstract class SectionParser extends ImportParser {
       ]);
       this.CONSUME(sign[']']);
     });
-    const name = braced && names.length === 1 ? { names: [], capture: names[0] } : { names };
+    const name = braced && names.length === 1 ? { names: [], capture: names[0], ...(before ? { before } : {}), ...(after ? { after } : {}) } : { names: names.map((n) => `${before ?? ''}${n}${after ?? ''}`) };
     return { ...name, ...(index ? { index } : {}), span: this.spanFrom(first) };
   });
 

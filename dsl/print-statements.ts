@@ -2,6 +2,7 @@
 import type { IfStatement, ImportEntry, ImportSection, Pattern, Selector, Statement, WeightRule } from './ast.js';
 import { align, concat, fill, type Doc } from './pretty.js';
 import { names, printBraces, printExpr, printLabelled, printLines, quote, withTrivia, type BlockTrivia } from './print-expressions.js';
+import { segmentName } from './selector-text.js';
 import { printParameters, printTensorType, printType } from './print-types.js';
 
 /** `{ ... }` with one statement per line. */
@@ -176,7 +177,7 @@ function printBareRule(r: WeightRule): Doc {
 
 function printSelector(s: Selector): Doc {
   const segments = s.segments.map((g) => {
-    const name = g.capture !== undefined ? `{${g.capture}}` : g.names.length === 1 ? g.names[0] : `{${g.names.join(', ')}}`;
+    const name = segmentName(g);
     return g.index === undefined ? name : concat(name, '[', g.index === '*' ? '*' : printExpr(g.index), ']');
   });
   return concat(...segments.flatMap((g, i) => (i === 0 ? [g] : ['.', g])));

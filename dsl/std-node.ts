@@ -14,6 +14,7 @@ function standardFolder(): string {
 }
 
 let standard: readonly SourceFile[] | undefined;
+let families: readonly SourceFile[] | undefined;
 
 function readStandard(below: string): readonly SourceFile[] {
   const folder = standardFolder() + below;
@@ -23,7 +24,7 @@ function readStandard(below: string): readonly SourceFile[] {
 
 /** The import rules of the standard library, one file per family. */
 export function standardFamilies(): readonly SourceFile[] {
-  return readStandard('families/');
+  return (families ??= readStandard('families/'));
 }
 
 export const nodeLoader: ModuleLoader = {

@@ -35,8 +35,10 @@ export function noMatchingArm(subject: string, span: Span): Diagnostic {
   return error('E0205', `no arm of this \`match\` fits ${subject}`, span, { notes: [{ text: 'add an arm for it, or `_ => ..` for everything else' }] });
 }
 
-export function notCallable(found: string, span: Span): Diagnostic {
-  return error('E0206', `${found} cannot be called`, span, { notes: [{ text: 'layers and functions can' }] });
+/** `hides`: the builtin function that would have been called, had something else not its name. */
+export function notCallable(found: string, hides: string | undefined, span: Span): Diagnostic {
+  const notes = hides === undefined ? [] : [{ text: `what is called \`${hides}\` here hides the function of that name: call it something else` }];
+  return error('E0206', `${found} cannot be called`, span, { notes: [{ text: 'layers and functions can' }, ...notes] });
 }
 
 export function tooDeepCalls(callee: string, span: Span): Diagnostic {

@@ -35,13 +35,14 @@ export async function quantizeCheckpoint(request: QuantizeRequest): Promise<Quan
     throw new CheckpointError({ code: 'F31', file: output, cause: 'exists already', fix: 'give a folder that does not exist; nothing is overwritten' });
   }
   for (const name of groups.keys()) checkSource(checkpoint, name, groups.get(name)!);
+  const config = await readConfig(checkpoint);
   const temporary = `${output}.tmp.${process.pid}`;
   const discard = (): void => rmSync(temporary, { recursive: true, force: true });
   process.on('exit', discard);
   try {
     await mkdir(temporary);
     const bytesAfter = await writeShards(request, temporary);
-    await copyOthers(checkpoint, groups, temporary);
+    await copyOthers(checkpoint, groups, config, temporary);
     await rename(temporary, output);
     return { tensors: groups.size, bytesBefore: checkpoint.totalBytes, bytesAfter };
   } finally {
@@ -145,19 +146,37 @@ function packRows(codes: Uint8Array, columns: number, rows: number, words: numbe
   return out;
 }
 
-/** What else stands in the folder, with the quantization written into `config.json`. */
-async function copyOthers(checkpoint: Checkpoint, groups: ReadonlyMap<string, number>, folder: string): Promise<void> {
+/** The folder of the checkpoint; undefined where it is one file. */
+async function folderOf(checkpoint: Checkpoint): Promise<string | undefined> {
   const from = (await stat(checkpoint.path)).isDirectory() ? checkpoint.path : dirname(checkpoint.path);
-  if (from !== checkpoint.path) return;
+  return from === checkpoint.path ? from : undefined;
+}
+
+/** `config.json` beside the tensors, if there is one: read before hours of work, not after. */
+async function readConfig(checkpoint: Checkpoint): Promise<object | undefined> {
+  const folder = await folderOf(checkpoint);
+  if (folder === undefined || !(await readdir(folder)).includes('config.json')) return undefined;
+  const file = join(folder, 'config.json');
+  const bad = (cause: string): CheckpointError => new CheckpointError({ code: 'F06', file, cause, fix: 'download the file again, or take it out of the folder' });
+  try {
+    const config: unknown = JSON.parse(await readFile(file, 'utf8'));
+    if (typeof config === 'object' && config !== null && !Array.isArray(config)) return config;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw bad(`is not JSON: ${error.message}`);
+    throw error;
+  }
+  throw bad('is not a JSON object');
+}
+
+/** What else stands in the folder, with the quantization written into `config.json`. */
+async function copyOthers(checkpoint: Checkpoint, groups: ReadonlyMap<string, number>, config: object | undefined, folder: string): Promise<void> {
+  const from = await folderOf(checkpoint);
+  if (from === undefined) return;
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (!entry.isFile() || /\.safetensors(\.index\.json)?$/.test(entry.name)) continue;
-    if (entry.name !== 'config.json') {
-      await copyFile(join(from, entry.name), join(folder, entry.name));
-      continue;
-    }
-    const config = JSON.parse(await readFile(join(from, entry.name), 'utf8')) as Record<string, unknown>;
-    await writeFile(join(folder, entry.name), `${JSON.stringify({ ...config, quantization_config: quantizationConfig(checkpoint, groups) }, null, 2)}\n`);
+    if (entry.name !== 'config.json') await copyFile(join(from, entry.name), join(folder, entry.name));
   }
+  if (config !== undefined) await writeFile(join(folder, 'config.json'), `${JSON.stringify({ ...config, quantization_config: quantizationConfig(checkpoint, groups) }, null, 2)}\n`);
 }
 
 function quantizationConfig(checkpoint: Checkpoint, groups: ReadonlyMap<string, number>): object {

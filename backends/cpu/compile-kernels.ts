@@ -1,7 +1,7 @@
 /** All kernels of a bundle as machine code. */
 import type { Bundle } from '../../compiler/ir/plan.js';
 import { DeviceError } from '../device.js';
-import { buildKernels } from './build.js';
+import { buildKernels, type Optimization } from './build.js';
 import { emitKernel, emitSource } from './emit.js';
 import type { Level } from './levels.js';
 
@@ -12,9 +12,9 @@ export interface CompiledKernel { readonly kernel: string; readonly library: str
 const kernelsPerSource = 6;
 
 /** In the plan's order. Throws DeviceError: D19 a kernel has no program, D31 and D32 of the compiler. */
-export async function compileKernels(bundle: Bundle, level: Level): Promise<CompiledKernel[]> {
+export async function compileKernels(bundle: Bundle, level: Level, optimization?: Optimization): Promise<CompiledKernel[]> {
   const { sources, symbols } = emitKernels(bundle, level);
-  const libraries = await buildKernels(sources, level);
+  const libraries = await buildKernels(sources, level, 'library', optimization);
   return bundle.plan.kernels.map((k, i) => ({ kernel: k.name, library: libraries[Math.floor(i / kernelsPerSource)], symbol: symbols[i] }));
 }
 

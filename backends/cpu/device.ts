@@ -4,6 +4,7 @@ import { availableParallelism, cpus } from 'node:os';
 import type { Bundle, Plan } from '../../compiler/ir/plan.js';
 import { DeviceError, type Device, type DimValues, type Executable, type HostArray } from '../device.js';
 import { checkAccess, checkRun, hostArray, portShape } from '../run-request.js';
+import type { Optimization } from './build.js';
 import { buildAddon } from './build-native.js';
 import { compileKernels, type CompiledKernel } from './compile-kernels.js';
 import { chooseLevel, type Level } from './levels.js';
@@ -13,6 +14,8 @@ export interface CpuOptions {
   readonly threads?: number;
   /** Default: the widest level that the processor has. */
   readonly level?: Level['name'];
+  /** Of the generated sources by the C++ compiler, which are the same either way; default: full. */
+  readonly optimization?: Optimization;
 }
 
 /** Time spent in one kernel since timing was switched on. */
@@ -46,15 +49,15 @@ export async function cpuDevice(options: CpuOptions = {}): Promise<CpuDevice> {
   return {
     name: 'cpu',
     description: `${cpus()[0]?.model.trim() ?? 'processor'}, ${level.label}, ${threads} thread${threads === 1 ? '' : 's'}`,
-    load: (bundle) => loadBundle(addon, bundle, level, threads),
+    load: (bundle) => loadBundle(addon, bundle, level, threads, options.optimization),
     close: async () => {},
   };
 }
 
-async function loadBundle(addon: Addon, bundle: Bundle, level: Level, threads: number): Promise<CpuExecutable> {
+async function loadBundle(addon: Addon, bundle: Bundle, level: Level, threads: number, optimization: Optimization | undefined): Promise<CpuExecutable> {
   const { plan } = bundle;
   if (plan.ranks !== 1) throw new DeviceError('D38', `the plan is for ${plan.ranks} ranks, this device is one`, 'use --device reference for virtual ranks');
-  const kernels = await compileKernels(bundle, level);
+  const kernels = await compileKernels(bundle, level, optimization);
   return new NativeRun(plan, native(() => new addon.Executable(JSON.stringify(plan), kernels, threads)));
 }
 

@@ -5,7 +5,7 @@ import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
 import { coerce } from './arguments.js';
 import { spend } from './budget.js';
-import { applyBuiltin } from './builtins.js';
+import { applyBuiltin, builtins } from './builtins.js';
 import { named } from './dims.js';
 import { evaluate } from './evaluate.js';
 import { Abandoned, fail, type Frame, type Label } from './frame.js';
@@ -28,7 +28,7 @@ export function evaluateCall(frame: Frame, e: Call, label?: Label): Value {
     case 'fn': return callFn(frame, callee, e);
     case 'builtin': return applyBuiltin(frame, callee.name, e);
     case 'error': throw new Abandoned();
-    default: return fail(messages.notCallable(describe(callee), e.callee.span));
+    default: return fail(messages.notCallable(describe(callee), e.callee.kind === 'name' && builtins.has(e.callee.name) ? e.callee.name : undefined, e.callee.span));
   }
 }
 

@@ -93,7 +93,7 @@ const defaultInit: Init = { kind: 'normal', deviation: 0.02 };
 /** `init 1.0`, `init normal(0.02)`, `init uniform(0, 1)`, `init log_uniform(1, 16)` (the logarithm of a uniform sample). */
 function evaluateInit(frame: Frame, e: Expr): Init {
   if (e.kind === 'call' && e.callee.kind === 'name') {
-    const numbers = e.args.map((a) => requireNumber(frame, a.value));
+    const numbers = e.args.map((a) => requireNumber(frame, a.value, 'init'));
     if (e.callee.name === 'normal' && numbers.length === 1) return { kind: 'normal', deviation: numbers[0] };
     if (e.callee.name === 'uniform' && numbers.length === 2) return { kind: 'uniform', low: numbers[0], high: numbers[1] };
     if (e.callee.name === 'log_uniform' && numbers.length === 2) return { kind: 'log_uniform', low: numbers[0], high: numbers[1] };
@@ -102,9 +102,9 @@ function evaluateInit(frame: Frame, e: Expr): Init {
   return value.kind === 'number' ? { kind: 'constant', value: value.value } : fail(messages.badInit(describe(value), e.span));
 }
 
-function requireNumber(frame: Frame, e: Expr): number {
+function requireNumber(frame: Frame, e: Expr, what: 'init' | 'fill'): number {
   const value = evaluate(frame, e);
-  return value.kind === 'number' ? value.value : fail(messages.wrongArgument('init', 'a number', describe(value), e.span));
+  return value.kind === 'number' ? value.value : fail(messages.wrongArgument(what, 'a number', describe(value), e.span));
 }
 
 /** Declares the state and writes this step's entries; what follows in the body sees them. */
@@ -115,7 +115,7 @@ export function declareState(frame: Frame, s: StateStatement): void {
   const dtype = (s.type.dtype?.name as DType | undefined) ?? frame.run.precision.cache;
   const entry = stateEntry(frame, s, axes, dtype);
   const extent = s.extent === undefined ? undefined : requireCount(frame, s.name.name, s.extent);
-  const initial = s.fill === undefined ? 0 : requireNumber(frame, s.fill);
+  const initial = s.fill === undefined ? 0 : requireNumber(frame, s.fill, 'fill');
   const base = { paths: [path], initial, span: s.name.span };
   const decl: StateDecl = s.policy === 'last'
     ? { ...base, policy: 'last', type: { dtype, axes: [{ name: 'pool', size: symbol('pool') }, { name: 'last', size: extent! }, ...axes] } }

@@ -79,13 +79,15 @@ function vectorMap(fn: ScalarFunction, args: readonly Value[], span: Span): Valu
       : a.kind === 'bool' ? new Array<number>(length).fill(a.value ? 1 : 0)
         : fail(messages.wrongOperand(fn, describe(a), span))));
   const data = Array.from({ length }, (_, i) => scalarMeaning(fn, columns.map((c) => c[i])));
-  return { kind: 'vector', data, axis };
+  return { kind: 'vector', data, axis, ...(comparisons.has(fn) || logic.has(fn) ? { truth: true } : {}) };
 }
 
 /** A compile-time vector that was declared on an axis, in the graph. */
 export function vectorTensor(frame: Frame, v: VectorValue, span: Span): TensorValue {
   if (v.axis === undefined) fail(messages.vectorWithoutAxis(v.data.length, span));
-  return constant(frame, building(frame, span).constant({ dtype: 'f32', axes: [graphAxis(v.axis)] }, v.data), span);
+  const build = building(frame, span);
+  const numbers = build.constant({ dtype: 'f32', axes: [graphAxis(v.axis)] }, v.data);
+  return constant(frame, v.truth === true ? build.map('not_equal', numbers, frame.graph.scalar(0, 'f32')) : numbers, span);
 }
 
 function tensorMap(frame: Frame, fn: ScalarFunction, args: readonly Value[], span: Span): Value {

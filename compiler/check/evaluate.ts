@@ -114,7 +114,7 @@ function requireSameEnum(...sides: readonly [Side, Side]): void {
 function evaluateConditional(frame: Frame, e: Extract<Expr, { kind: 'conditional' }>, label?: Label): Value {
   const condition = evaluate(frame, e.condition);
   if (condition.kind === 'bool') return evaluate(frame, condition.value ? e.then : e.otherwise, label);
-  if (condition.kind !== 'tensor' && condition.kind !== 'score') fail(messages.notACondition(describe(condition), e.condition.span));
+  if (condition.kind !== 'tensor' && condition.kind !== 'score' && !(condition.kind === 'vector' && condition.truth === true)) fail(messages.notACondition(describe(condition), e.condition.span));
   return elementwise(frame, 'select', [condition, evaluate(frame, e.then), evaluate(frame, e.otherwise)], e.span);
 }
 

@@ -1,6 +1,7 @@
 /**
  * `route(x, ids, w) over experts as e { experts[e] = expert(x) }`: the body is read once; parameters declared in it get
- * the axis in front, and its uses of them are chosen by the ids. The result is the sum of w * body over the choices.
+ * the axis in front, and its uses of them are chosen by the ids. The result is the sum of w * body over the choices, or
+ * with `none` for w the body of each choice.
  *
  * Arms divide the axis: each has an axis of its own for its parameters, and ids that are another arm's name none of its
  * places, so nothing is computed for them. What an arm without parameters gives is weighted by the sum of its choices.
@@ -8,12 +9,12 @@
 import type { RouteArm, RouteExpr } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import { hasAxis, sameAxes } from '../ir/axes.js';
-import type { AxisValue } from './axis.js';
+import { graphAxis, type AxisValue } from './axis.js';
 import { contractOver, reduce, requireTensor, tensorAxes } from './contract.js';
 import { resolveAxis } from './dims.js';
 import { elementwise, sizeOf, spread } from './elementwise.js';
 import { evaluate } from './evaluate.js';
-import { fail, place, type Frame } from './frame.js';
+import { building, fail, place, tensor, type Frame } from './frame.js';
 import { integer } from './number.js';
 import type { TensorValue, Value } from './value.js';
 
@@ -22,7 +23,7 @@ interface Route {
   readonly frame: Frame;
   readonly e: RouteExpr;
   readonly ids: TensorValue;
-  /** A number if every choice weighs the same. */
+  /** A number if every choice weighs the same; none if nothing is summed. */
   readonly weights: Value;
   /** Axis of the choices. */
   readonly chosen: AxisValue;
@@ -39,7 +40,7 @@ export function evaluateRoute(frame: Frame, e: RouteExpr): TensorValue {
   const axis = resolveAxis(frame, { kind: 'name', name: e.axis.name, span: e.axis.span });
   if (ids.value.type.dtype !== 'i32') fail(messages.idsNotIntegers(ids.value.type.dtype, e.ids.span));
   const side = (t: TensorValue, part: RouteExpr['ids']): messages.AxisSide => ({ span: part.span, axes: tensorAxes(frame, t) });
-  if (weights.kind !== 'number') {
+  if (weights.kind !== 'number' && weights.kind !== 'none') {
     const w = requireTensor(frame, { value: weights, span: e.weights.span }, 'the weights of route');
     if (!sameAxes(ids.value.type.axes, w.value.type.axes)) fail(messages.routeWeights(side(ids, e.ids), side(w, e.weights), e.span));
   }
@@ -80,10 +81,15 @@ function evaluateArm(route: Route, { arm, first, end }: Stretch): TensorValue {
   const number = (fn: 'subtract' | 'less' | 'less_equal', a: Value, b: Value): TensorValue => elementwise(frame, fn, [a, b], arm.span) as TensorValue;
   const inside: Frame = { ...frame, routing: { axis: own, ids: first === 0 ? ids : number('subtract', ids, integer(first)), index: e.index.name } };
   const y = spread(inside, requireTensor(inside, { value: evaluate(inside, arm.value), span: arm.value.span }, 'the body of route'), arm.value.span);
-  const weights = whole ? route.weights : elementwise(frame, 'select', [
-    elementwise(frame, 'and', [number('less_equal', integer(first), ids), number('less', ids, integer(end))], arm.span), route.weights, integer(0),
-  ], arm.span);
+  const onlyOwn = (v: Value): Value => (whole ? v : elementwise(frame, 'select', [
+    elementwise(frame, 'and', [number('less_equal', integer(first), ids), number('less', ids, integer(end))], arm.span), v, integer(0),
+  ], arm.span));
   const choices = hasAxis(y.value.type.axes, chosen.name);
+  if (route.weights.kind === 'none') {
+    const each = choices ? y : tensor(frame, building(frame, e.span).broadcast(frame.graph.use(y), graphAxis(chosen)), e.span, [y]);
+    return onlyOwn(each) as TensorValue;
+  }
+  const weights = onlyOwn(route.weights);
   if (weights.kind === 'number') {
     const sum = choices ? reduce(frame, 'add', { value: y, span: arm.value.span }, [chosen], e.span) : y;
     return elementwise(frame, 'multiply', [sum, choices ? weights : integer(weights.value * sizeOf(chosen, e.span).value)], e.span) as TensorValue;

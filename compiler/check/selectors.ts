@@ -1,6 +1,7 @@
 /** Selectors over paths: `layers[*].ffn.experts.*` of quantize, `layers[i].hidden` of taps. */
 import type { Selector, SelectorSegment } from '../../dsl/ast.js';
-import { parsePath, type PathSegment } from '../model/weight-names.js';
+import { segmentName } from '../../dsl/selector-text.js';
+import { captured, parsePath, type PathSegment } from '../model/weight-names.js';
 
 /** A path's captures, or undefined if the selector is another one's. `*` and captures take any name or index. */
 export function matchSelector(selector: Selector, path: string): ReadonlyMap<string, string> | undefined {
@@ -11,8 +12,11 @@ export function matchSelector(selector: Selector, path: string): ReadonlyMap<str
 }
 
 function matchSegment(segment: SelectorSegment, { name, index }: PathSegment, captures: Map<string, string>): boolean {
-  if (segment.capture !== undefined) captures.set(segment.capture, name);
-  else if (!segment.names.includes(name) && !segment.names.includes('*')) return false;
+  if (segment.capture !== undefined) {
+    const value = captured(segment, name);
+    if (value === undefined) return false;
+    captures.set(segment.capture, value);
+  } else if (!segment.names.includes(name) && !segment.names.includes('*')) return false;
   if (segment.index === undefined || segment.index === '*') return index === undefined || segment.index === '*';
   // An index that a path lacks runs along an axis of the parameter: `experts[e]`.
   if (index === undefined) return segment.index.kind === 'name';
@@ -24,7 +28,7 @@ function matchSegment(segment: SelectorSegment, { name, index }: PathSegment, ca
 export function selectorText(selector: Selector): string {
   return selector.segments.map((s) => {
     const index = s.index === undefined ? '' : s.index === '*' ? '[*]' : s.index.kind === 'name' ? `[${s.index.name}]` : s.index.kind === 'number' ? `[${s.index.value}]` : '[..]';
-    return `${s.capture !== undefined ? `{${s.capture}}` : s.names.length === 1 ? s.names[0] : `{${s.names.join(', ')}}`}${index}`;
+    return segmentName(s) + index;
   }).join('.');
 }
 

@@ -28,7 +28,8 @@ export type Value =
   /** What a statement with an error left behind; using it reports nothing more. */
   | { readonly kind: 'error' };
 
-export interface VectorValue { readonly kind: 'vector'; readonly data: readonly number[]; readonly axis?: AxisValue }
+/** `truth`: the numbers are 0 and 1 and mean false and true. */
+export interface VectorValue { readonly kind: 'vector'; readonly data: readonly number[]; readonly axis?: AxisValue; readonly truth?: boolean }
 
 export interface TensorValue {
   readonly kind: 'tensor';

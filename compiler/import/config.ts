@@ -4,6 +4,7 @@
  */
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import type { SourceFile, Span } from '../../dsl/span.js';
+import { jsonDepth } from '../ir/json-depth.js';
 import * as message from './messages.js';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -42,8 +43,9 @@ export class Config {
     const start: Span = { file: file.path, start: 0, end: 1, line: 1, column: 1 };
     try {
       const json = JSON.parse(file.text) as Json;
-      if (isObject(json)) return new Config(file, json, within);
-      diagnostics.push(message.notJson('it is not an object', start));
+      if (!isObject(json)) diagnostics.push(message.notJson('it is not an object', start));
+      else if (jsonDepth(file.text) > deepest) diagnostics.push(message.tooDeep(deepest, start));
+      else return new Config(file, json, within);
     } catch (error) {
       diagnostics.push(message.notJson((error as Error).message, start));
     }
@@ -97,6 +99,9 @@ export class Config {
     return new ConfigObject(path, json);
   }
 }
+
+/** Levels of lists and objects; published configurations have five. */
+const deepest = 64;
 
 function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

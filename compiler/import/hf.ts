@@ -5,6 +5,7 @@
  */
 import type { File, ImportSection, Model } from '../../dsl/ast.js';
 import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
+import { parseOnce } from '../../dsl/modules.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
 import type { SourceFile } from '../../dsl/span.js';
@@ -47,7 +48,7 @@ function missingType(config: Config): Diagnostic {
 }
 
 function templatesOf(source: SourceFile, diagnostics: Diagnostic[]): Template[] {
-  const { file, diagnostics: syntax } = parse(source);
+  const { file, diagnostics: syntax } = parseOnce(source);
   diagnostics.push(...syntax);
   if (file === undefined || hasErrors(syntax)) return [];
   const templates = file.items.flatMap((item): Template[] => {

@@ -6,10 +6,20 @@ import type { Value } from './config.js';
 function error(code: string, message: string, span: Span, ...notes: string[]): Diagnostic {
   return { code, severity: 'error', message, span, notes: notes.map((text) => ({ text })) };
 }
-const byHand = 'or write the spec by hand: start from the nearest file in examples/, which says the same things in words, and run `firn check` on it';
+const byHand = 'or write the spec by hand: start from the nearest file in examples/, which says the same things in words, and run `firn check` on it; docs/language.md is the language on one page, with weight maps';
+
+/** A value as it is quoted: enough to find it. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length <= 120 ? text : `${text.slice(0, 120)}...`;
+}
 
 export function notJson(why: string, span: Span): Diagnostic {
   return error('E0901', `this is not JSON: ${why}`, span);
+}
+
+export function tooDeep(levels: number, span: Span): Diagnostic {
+  return error('E0901', `lists and objects are nested more than ${levels} levels deep`, span, 'no published configuration is: download the file again');
 }
 
 export function unknownArchitecture(found: string, known: readonly string[], span: Span): Diagnostic {
@@ -26,12 +36,12 @@ export function missingKey(keys: readonly string[], isNull: boolean, rules: Span
 }
 
 export function wrongKind(key: string, wanted: string, found: unknown, span: Span): Diagnostic {
-  return error('E0904', `'${key}' should be ${wanted}, but is ${JSON.stringify(found)}`, span);
+  return error('E0904', `'${key}' should be ${wanted}, but is ${shown(found)}`, span);
 }
 
 /** A key or value that changes what the model computes, in a way the rules cannot write. */
 export function unsupported(key: string, found: unknown, why: string, rules: string, span: Span): Diagnostic {
-  return error('E0905', `'${key}' is ${JSON.stringify(found)}: ${why}`, span, `the rules are in ${rules}: extend a copy of it and give it with --rules FILE`, byHand);
+  return error('E0905', `'${key}' is ${shown(found)}: ${why}`, span, `the rules are in ${rules}: extend a copy of it and give it with --rules FILE`, byHand);
 }
 
 export function unknownKey(key: string, rules: string, span: Span): Diagnostic {
@@ -42,12 +52,12 @@ export function unknownKey(key: string, rules: string, span: Span): Diagnostic {
 
 /** The value is none of those that a `match` of the rules lists. */
 export function valueOutside(key: string, found: unknown, known: readonly string[], match: Span, span: Span): Diagnostic {
-  return error('E0907', `'${key}' is ${JSON.stringify(found)}, which ${match.file} does not know`, span,
+  return error('E0907', `'${key}' is ${shown(found)}, which ${match.file} does not know`, span,
     `${match.file}:${match.line} has ${known.join(', ')}: add an arm to it, or to a copy given with --rules FILE`, byHand);
 }
 
 export function wrongOperand(wanted: string, found: Value | undefined, span: Span): Diagnostic {
-  return error('E0908', `the rules need ${wanted} here, this is ${JSON.stringify(found)}`, span);
+  return error('E0908', `the rules need ${wanted} here, this is ${shown(found)}`, span);
 }
 
 export function notOfTheConfiguration(span: Span): Diagnostic {
@@ -59,5 +69,5 @@ export function noTemplate(span: Span): Diagnostic {
 }
 
 export function quantization(key: string, found: unknown, why: string, span: Span): Diagnostic {
-  return error('E0905', `'${key}' is ${JSON.stringify(found)}: ${why}`, span, byHand);
+  return error('E0905', `'${key}' is ${shown(found)}: ${why}`, span, byHand);
 }

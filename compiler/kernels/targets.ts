@@ -22,10 +22,10 @@ export interface Schedule extends FusePolicy {
 
 const unlimited = 1 << 30;
 
-/** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. */
-export function scheduleFor(target: Target, few: boolean): Schedule {
+/** `few`: entries of few tokens (decode), where weights are read for each token; else weights are shared by tokens. `fuse`: see passes/fuse.ts. */
+export function scheduleFor(target: Target, few: boolean, fuse = true): Schedule {
   const common = {
-    prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: true, afterAttend: few ? 'together' : 'apart',
+    fuse, prologue: few ? 'recompute' : 'store', select: few ? 'direct' : 'grouped', merge: fuse, afterAttend: few ? 'together' : 'apart',
     chunkTile: few ? 0 : unlimited, narrowScans: !['reference', 'cpu', 'null'].includes(target),
   } as const;
   switch (target) {

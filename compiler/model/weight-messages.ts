@@ -19,7 +19,10 @@ export function badLayout(pattern: string, why: string, span: Span): Diagnostic 
 }
 
 export function mappedTwice(path: string, first: Span, span: Span): Diagnostic {
-  return error('E0803', `\`${path}\` is mapped by two rules`, span, [{ span: first, text: 'the first one' }]);
+  return error('E0803', `\`${path}\` is mapped by two rules`, span, [
+    { span: first, text: 'the first one' },
+    { text: 'if the two belong to unlike layers, give each its own label where it is called: `if c then (attn = full(x)) else (delta = linear(x))`' },
+  ]);
 }
 
 export function ruleMatchesNothing(target: string, near: readonly string[], span: Span): Diagnostic {
@@ -33,7 +36,9 @@ export function unmapped(paths: readonly string[], span: Span): Diagnostic {
 }
 
 export function incompleteFusion(name: string, missing: readonly string[], span: Span): Diagnostic {
-  return error('E0806', `the tensor "${name}" holds several parameters, but the model has no ${list(missing)}`, span, []);
+  return error('E0806', `the tensor "${name}" holds several parameters, but the model has no ${list(missing)}`, span, [
+    { text: 'a rule meets every layer that has its path: unlike layers need labels of their own' },
+  ]);
 }
 
 export function severalSources(span: Span): Diagnostic {

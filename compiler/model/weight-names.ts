@@ -2,7 +2,7 @@
  * Names in a checkpoint and paths of parameters, matched through a rule's captures. A rule is solved from the
  * parameter's side: its path gives the captures, the captures give the checkpoint name.
  */
-import type { Expr, Selector } from '../../dsl/ast.js';
+import type { Expr, Selector, SelectorSegment } from '../../dsl/ast.js';
 
 /** `"model.layers.{i}.mlp.{p: gate|up}_proj.weight"`: literal text and captures in turn. */
 export type NamePart = string | { readonly capture: string; readonly choices?: readonly string[] };
@@ -26,6 +26,14 @@ export function parseName(text: string): NamePart[] {
   return parts;
 }
 
+/** The patterns with `*` that a pattern of `ignore` means: choices one by one, other captures as anything. Throws NameError. */
+export function ignoredPatterns(text: string): string[] {
+  return parseName(text).reduce<string[]>((all, part) => {
+    const pieces = typeof part === 'string' ? [part] : (part.choices ?? ['*']);
+    return all.flatMap((head) => pieces.map((piece) => head + piece));
+  }, ['']);
+}
+
 export interface PathSegment { readonly name: string; readonly index?: number }
 
 /** `layers[3].ffn.gate` -> [{layers, 3}, {ffn}, {gate}]. */
@@ -45,10 +53,16 @@ export interface PathMatch {
   readonly choice: number;
 }
 
+/** What a segment's capture stands for in a name, if it has one and the letters around it fit. */
+export function captured({ capture, before = '', after = '' }: SelectorSegment, name: string): string | undefined {
+  const fits = capture !== undefined && name.length > before.length + after.length && name.startsWith(before) && name.endsWith(after);
+  return fits ? name.slice(before.length, name.length - after.length) : undefined;
+}
+
 /** Matches a parameter's path against a rule's target, or says nothing if it is another one's. Throws NameError for a target no rule can have. */
 export function matchPath(target: Selector, path: readonly PathSegment[]): PathMatch | undefined {
   // Most rules are about other parameters: found out before anything is allocated.
-  if (target.segments.length !== path.length || !target.segments.every((s, i) => s.capture !== undefined || s.names.includes(path[i].name))) return undefined;
+  if (target.segments.length !== path.length || !target.segments.every((s, i) => captured(s, path[i].name) !== undefined || s.names.includes(path[i].name))) return undefined;
   const captures = new Map<string, string>();
   const axes: string[] = [];
   let choice = 0;
@@ -56,8 +70,9 @@ export function matchPath(target: Selector, path: readonly PathSegment[]): PathM
     const segment = target.segments[i];
     const { name, index } = path[i];
     if (segment.capture !== undefined) {
-      if (captures.has(segment.capture) && captures.get(segment.capture) !== name) return undefined;
-      captures.set(segment.capture, name);
+      const value = captured(segment, name)!;
+      if (captures.has(segment.capture) && captures.get(segment.capture) !== value) return undefined;
+      captures.set(segment.capture, value);
     } else {
       if (segment.names.length > 1) choice = segment.names.indexOf(name);
     }

@@ -3,15 +3,16 @@
  * and where in it. Both directions are decided here or at load: a parameter without a rule and a rule without a
  * parameter are errors of the spec; a stored tensor without a rule is an error of the checkpoint, found when it is opened.
  */
-import type { Selector, WeightRule } from '../../dsl/ast.js';
+import type { Selector, StringLiteral, WeightRule } from '../../dsl/ast.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import { conditionalRule } from '../../dsl/section-messages.js';
+import { segmentName } from '../../dsl/selector-text.js';
 import type { Span } from '../../dsl/span.js';
 import type { Module, ParamDecl } from '../ir/graph.js';
 import type { WeightSource, WeightSources } from '../ir/weight-sources.js';
 import { applyLayout, type Layout, LayoutError, parseLayout, plainWindow, type SizedAxis, type Window } from './weight-layout.js';
 import * as message from './weight-messages.js';
-import { instantiateName, matchPath, NameError, parseName, parsePath, type PathSegment } from './weight-names.js';
+import { ignoredPatterns, instantiateName, matchPath, NameError, parseName, parsePath, type PathSegment } from './weight-names.js';
 
 type MapRule = Extract<WeightRule, { kind: 'map' }>;
 interface Parameter { readonly path: string; readonly segments: readonly PathSegment[]; readonly axes: readonly SizedAxis[] }
@@ -26,7 +27,7 @@ export function resolveWeightSources(module: Module, rules: readonly WeightRule[
   const ignore: string[] = [];
   for (const rule of rules) {
     if (rule.when !== undefined) diagnostics.push(conditionalRule(rule.when.span));
-    if (rule.kind === 'ignore') ignore.push(...rule.patterns.map((p) => p.value));
+    if (rule.kind === 'ignore') ignore.push(...rule.patterns.flatMap((p) => ignoredBy(p, diagnostics)));
     if (rule.kind !== 'map') continue;
     if (rule.target.segments[0].names.some((name) => absentHeads.includes(name))) {
       ignore.push(...rule.sources.map((s) => s.value.replace(/\{[^}]*\}/g, '*')));
@@ -69,6 +70,16 @@ function resolveRule(rule: MapRule, parameters: readonly Parameter[], diagnostic
     if (error instanceof NameError) diagnostics.push(message.badName(error.message, rule.span));
     else if (error instanceof LayoutError) diagnostics.push(message.badLayout(rule.layout?.value ?? '', error.message, (rule.layout ?? rule).span));
     else throw error;
+    return [];
+  }
+}
+
+function ignoredBy(pattern: StringLiteral, diagnostics: Diagnostic[]): string[] {
+  try {
+    return ignoredPatterns(pattern.value);
+  } catch (error) {
+    if (!(error instanceof NameError)) throw error;
+    diagnostics.push(message.badName(error.message, pattern.span));
     return [];
   }
 }
@@ -128,8 +139,7 @@ function nearest(target: Selector, parameters: readonly Parameter[]): string[] {
 
 function printSelector(selector: Selector): string {
   return selector.segments.map((s) => {
-    const name = s.capture !== undefined ? `{${s.capture}}` : s.names.length > 1 ? `{${s.names.join(', ')}}` : s.names[0];
     const index = s.index === undefined ? '' : s.index === '*' ? '[*]' : s.index.kind === 'name' ? `[${s.index.name}]` : s.index.kind === 'number' ? `[${s.index.text}]` : '[..]';
-    return name + index;
+    return segmentName(s) + index;
   }).join('.');
 }

@@ -18,7 +18,7 @@ export function isHeavy(index: GraphIndex, node: Node): boolean {
 }
 
 /** A value per token and entry of a state: as large as both together, so it is only ever computed where it is used. */
-function isStreamed(node: Node): boolean {
+export function isStreamed(node: Node): boolean {
   return node.results[0].type.axes.filter((a) => typeof a.size !== 'number').length > 1;
 }
 
@@ -35,6 +35,12 @@ export function extentOf(index: GraphIndex, node: Node, name: string): number {
 export function isParameter(index: GraphIndex, value: ValueId): boolean {
   const node = index.producer.get(value);
   return node?.op === 'param' || (node !== undefined && rearranging.has(node.op) && isParameter(index, node.operands[0]));
+}
+
+/** A parameter, state or constant, possibly with axes rearranged: its elements have places already. */
+export function isMemory(index: GraphIndex, value: ValueId): boolean {
+  const node = index.producer.get(value);
+  return node !== undefined && (sources.has(node.op) || (rearranging.has(node.op) && isMemory(index, node.operands[0])));
 }
 
 /** Reading it costs no more than loading: stored, or rearranged from what is. */

@@ -6,14 +6,16 @@
  *           kernel rows { %6 }          %5 is computed inside it
  *
  * Needs: one graph level of a verified module. Gives: units in an order that respects dependencies; every element of a
- * contraction with a parameter is computed exactly once.
+ * contraction with a parameter is computed exactly once. With `fuse: false` every op is a kernel of its own, for finding
+ * out whether fusion is at fault: only what is as large as tokens times entries is still computed where it is used.
  */
 import type { Node, ValueId } from '../ir/graph.js';
 import { axisNames, typeOf, type GraphIndex } from '../ir/graph-index.js';
 import { attendOperands } from '../ir/ops-state.js';
-import { extentOf, isHeavy, isParameter, isView, repeatsWork, sources } from './fuse-rules.js';
+import { extentOf, isHeavy, isMemory, isParameter, isStreamed, isView, repeatsWork, sources } from './fuse-rules.js';
 
 export interface FusePolicy {
+  readonly fuse: boolean;
   /** What feeds a contraction (a norm, say): computed again by each program, or stored once. */
   readonly prologue: 'recompute' | 'store';
   /** Contractions that select: each token's choices one by one, or expert by expert over lists of rows. */
@@ -36,6 +38,7 @@ const collectives: ReadonlySet<Node['op']> = new Set(['all_reduce', 'all_gather'
 
 export function fuse(index: GraphIndex, policy: FusePolicy): { readonly units: readonly FusedUnit[]; readonly stored: ReadonlySet<ValueId> } {
   const stored = mustBeStored(index);
+  if (!policy.fuse) return { units: formUnits(index, storeAll(index, stored), policy), stored };
   const heavy = index.graph.nodes.filter((n) => isHeavy(index, n));
   for (const node of heavy) stored.add(chainEnd(index, stored, node, policy));
   for (const node of heavy) storeSides(index, stored, node, policy);
@@ -53,6 +56,15 @@ function mustBeStored(index: GraphIndex): Set<ValueId> {
     if (node.op === 'top' || node.op === 'select_keys' || node.op === 'state_write' || node.op === 'scatter') stored.add(node.results[0].id);
     if (node.op === 'attend') for (const { picks } of attendOperands(node, node.operands).sources) if (picks !== undefined) stored.add(picks);
     if (node.op === 'contract' && node.select) stored.add(node.operands[2]);
+  }
+  return stored;
+}
+
+/** Every value that is neither memory already nor too large for it. */
+function storeAll(index: GraphIndex, stored: Set<ValueId>): Set<ValueId> {
+  for (const node of index.graph.nodes) {
+    if (sources.has(node.op) || isStreamed(node)) continue;
+    for (const { id } of node.results) if (!isMemory(index, id)) stored.add(id);
   }
   return stored;
 }
@@ -145,7 +157,7 @@ function formUnits(index: GraphIndex, stored: ReadonlySet<ValueId>, policy: Fuse
     else if (node.op === 'select_keys') place({ form: node.op, roots, needs: new Set(roots.flatMap((r) => [...unitFor(index, stored, r, policy).needs])) });
     else for (const root of roots) {
       const unit = unitFor(index, stored, root, policy);
-      const host = unit.form === 'rows' ? rowsHost(index, units, unitOf, unit) : -1;
+      const host = unit.form === 'rows' && policy.fuse ? rowsHost(index, units, unitOf, unit) : -1;
       if (host < 0) place(unit);
       else {
         units[host] = joined(units[host], unit, root);

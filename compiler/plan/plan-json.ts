@@ -1,5 +1,6 @@
 /** Plans and kernels as files: canonical JSON out, strictly checked JSON in. docs/plan-format.md describes the fields. */
 import type { DType } from '../ir/dtype.js';
+import { jsonDepth } from '../ir/json-depth.js';
 import type { Program, Scalar } from '../ir/kernel.js';
 import type { Packing } from '../ir/packing.js';
 import { planVersion, type Bundle, type Plan, type Region, type Step } from '../ir/plan.js';
@@ -96,10 +97,15 @@ export function readPlan(planText: string): Plan {
   return read;
 }
 
+/** Far more levels than expressions of a kernel have, far fewer than the stack. */
+const deepest = 1000;
+
 function parse(source: string, name: string): unknown {
   try {
-    return JSON.parse(source);
+    const value: unknown = JSON.parse(source);
+    if (jsonDepth(source) <= deepest) return value;
   } catch (error) {
     throw new FormatError(name, `is not JSON: ${(error as Error).message}`);
   }
+  throw new FormatError(name, `has lists and objects nested more than ${deepest} levels deep`);
 }

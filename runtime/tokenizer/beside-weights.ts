@@ -34,6 +34,6 @@ export async function stopTokensBeside({ path, text }: TextFolder): Promise<numb
     throw bad(`is not JSON: ${(error as Error).message}`);
   }
   const list: unknown[] = Array.isArray(ids) ? ids : [ids];
-  if (!list.every((id) => Number.isSafeInteger(id) && (id as number) >= 0)) throw bad(`'eos_token_id' is ${JSON.stringify(ids).slice(0, 60)}, neither an id nor a list of ids`);
+  if (!list.every((id) => Number.isSafeInteger(id) && (id as number) >= 0)) throw bad(`'eos_token_id' ${list === ids ? 'is a list that holds something else than ids' : `is ${typeof ids === 'object' ? 'an object' : JSON.stringify(ids).slice(0, 60)}, neither an id nor a list of ids`}`);
   return list as number[];
 }

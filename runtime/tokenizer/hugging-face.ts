@@ -2,11 +2,13 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { ByteStream, type TokenDecoder, type Tokenizer } from './tokenizer.js';
 import { byteLevel, isByteLevel, piecesOf, type Definition } from './byte-level.js';
+import { definitionFault, sizeOf } from './check-definition.js';
 import { TokenizerError } from './tokenizer-error.js';
 
 /** `config`: text of tokenizer_config.json, if there is one. Throws TokenizerError. */
 export function huggingFaceTokenizer(file: string, text: string, config: string | undefined): Tokenizer {
-  const [definition, settings] = [parse(file, text) as Definition, config === undefined ? {} : parse(file.replace(/[^/]*$/, 'tokenizer_config.json'), config)];
+  const definition = definitionOf(file, text);
+  const settings = config === undefined ? {} : parse(file.replace(/[^/]*$/, 'tokenizer_config.json'), config);
   const added = definition.added_tokens ?? [];
   const recognising = construct(file, definition, settings);
   // Special tokens that are not to be recognised are not told to the library at all.
@@ -15,11 +17,24 @@ export function huggingFaceTokenizer(file: string, text: string, config: string 
   const nameOf = new Map(added.map((t) => [t.id, t.content]));
   const bytesOf = (id: number): Uint8Array | string => nameOf.get(id) ?? byteLevel(recognising.id_to_token(id)) ?? `<${id}>`;
   return {
-    name: 'tokenizer.json', size: Math.max(-1, ...recognising.get_vocab(true).values()) + 1,
-    encode: (input, specials) => [...(specials ? recognising : withoutSpecials()).encode(input, { add_special_tokens: specials }).ids],
+    name: 'tokenizer.json', size: sizeOf(definition),
+    encode: (input, specials) => usable(file, () => idsOf((specials ? recognising : withoutSpecials()).encode(input, { add_special_tokens: specials }))),
     pieces: () => piecesOf(definition, recognising),
     decoder: () => (isByteLevel(definition.decoder) ? new ByteStream(bytesOf) : new WindowDecoder(recognising)),
   };
+}
+
+function definitionOf(file: string, text: string): Definition {
+  const json = parse(file, text);
+  const fault = definitionFault(json);
+  if (fault !== undefined) throw new TokenizerError('T02', file, fault, 'download the file again');
+  return json as Definition;
+}
+
+function idsOf({ ids, tokens }: { readonly ids: readonly number[]; readonly tokens: readonly string[] }): number[] {
+  const missing = ids.findIndex((id) => typeof id !== 'number');
+  if (missing >= 0) throw new Error(`it has neither the token '${tokens[missing]}' nor one for unknown text`);
+  return [...ids];
 }
 
 function parse(file: string, text: string): object {
@@ -33,8 +48,13 @@ function parse(file: string, text: string): object {
 }
 
 function construct(file: string, definition: Definition, settings: object): Library {
+  return usable(file, () => new Library(definition, settings));
+}
+
+/** The library's parts do not check their options; some are read only when there is text. */
+function usable<T>(file: string, use: () => T): T {
   try {
-    return new Library(definition, settings);
+    return use();
   } catch (error) {
     throw new TokenizerError('T03', file, `cannot be used: ${(error as Error).message}`, 'give token ids instead (--tokens IDS.json)');
   }

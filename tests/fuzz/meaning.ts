@@ -2,29 +2,38 @@
 import type { Device, Executable } from '../../backends/device.js';
 import type { Module } from '../../compiler/ir/graph.js';
 import { interpret } from '../../compiler/ir/interpret-graph.js';
-import type { Plan, Weight } from '../../compiler/ir/plan.js';
+import type { Bundle, Plan, Weight } from '../../compiler/ir/plan.js';
 import { pack, unpack } from '../../compiler/kernels/packing.js';
-import { hasErrors, renderDiagnostic } from '../../dsl/diagnostics.js';
+import { renderDiagnostic } from '../../dsl/diagnostics.js';
 import { nodeLoader } from '../../dsl/std-node.js';
-import { checkSpec, compile } from '../../index.js';
+import { compile } from '../../index.js';
 import { Session } from '../../runtime/session.js';
 import { wholeSequences } from '../support/golden-model.js';
 import { random } from './mutate.js';
 
-const loader = nodeLoader;
+export interface Compiled {
+  /** As elaborated, before any pass. */
+  readonly module: Module;
+  readonly bundle: Bundle;
+}
 
-/** The checked module; throws the diagnostics of a spec that should have none. */
-export function moduleOf(text: string): Module {
-  const entry = { path: 'random.firn', text };
-  const { module, diagnostics, files } = checkSpec({ entry, load: loader });
-  if (!module || hasErrors(diagnostics)) throw new Error(`${diagnostics.map((d) => renderDiagnostic(d, files)).join('\n')}\n${text}`);
-  return module;
+/** Throws the diagnostics of a spec that should have none. */
+export function compileText(text: string, target: 'reference' | 'cpu' | 'wgsl', fuse = true): Compiled {
+  let module: Module | undefined;
+  const { bundle, diagnostics, files } = compile({
+    entry: { path: 'random.firn', text }, load: nodeLoader, target, fuse, longest: 16, sequences: 2, maxTokens: 16, outputs: 16,
+    onPhase: (phase, value) => { if (phase === 'graph') module = value as Module; },
+  });
+  if (!bundle || !module) throw new Error(`${diagnostics.map((d) => renderDiagnostic(d, files)).join('\n')}\n${text}`);
+  return { module, bundle };
 }
 
 /** Of a size that a trained weight has, so that nothing vanishes: by path, in the order of `axes`. */
 function valuesOf(weight: Weight, seed: number): Float32Array {
   const r = random([...weight.path].reduce((h, c) => Math.imul(h, 31) + c.charCodeAt(0), seed));
   const size = weight.axes.reduce((n, a) => n * a.size, 1);
+  // Tables of chosen experts: different ones in a row, of the three that every mixture has.
+  if (weight.dtype === 'i32') return Float32Array.from({ length: size }, (_, i) => (Math.floor(i / weight.axes.at(-1)!.size) + i) % 3);
   const unit = (): number => r.below(2 ** 24) / 2 ** 23 - 1;
   if (weight.axes.length < 2) return Float32Array.from({ length: size }, () => 0.3 * unit() + (weight.init.kind === 'constant' ? (weight.init.value as number) : 0));
   const scale = (weight.path === 'embed.table' ? 1 : 1.7) / Math.sqrt(weight.axes.at(-1)!.size);
@@ -56,7 +65,7 @@ function inOrder(values: ArrayLike<number>, from: readonly { readonly name: stri
 export const prompts = (vocab: number): number[][] => [9, 4].map((n, s) => Array.from({ length: n }, (_, i) => (s * 5 + i * 7 + ((i * i) % 3)) % vocab));
 
 /** Logits of every token of both prompts, node by node. */
-export function interpreted(module: Module, plan: Plan, seed: number, vocab: number): number[][] {
+export function interpreted({ module, bundle: { plan } }: Compiled, seed: number, vocab: number): number[][] {
   const stored = storedValues(plan, seed);
   const { inputs, dims } = wholeSequences(prompts(vocab));
   const params = (param: number, iteration: number): ArrayLike<number> => {
@@ -70,13 +79,11 @@ export function interpreted(module: Module, plan: Plan, seed: number, vocab: num
 }
 
 /** The same on a device: both prompts in one run, then in pieces, mixed. */
-export async function run(device: Device, text: string, seed: number, vocab: number): Promise<{ whole: number[][]; pieces: number[][] }> {
-  const compiled = compile({ entry: { path: 'random.firn', text }, load: loader, target: device.name as 'reference', longest: 16, sequences: 2, maxTokens: 16, outputs: 16 });
-  if (!compiled.bundle) throw new Error(`${compiled.diagnostics.map((d) => renderDiagnostic(d, compiled.files)).join('\n')}\n${text}`);
-  const executable = await device.load(compiled.bundle);
+export async function run(device: Device, bundle: Bundle, seed: number, vocab: number): Promise<{ whole: number[][]; pieces: number[][] }> {
+  const executable = await device.load(bundle);
   try {
-    await fill(executable, compiled.bundle.plan, seed);
-    const session = new Session(executable, compiled.bundle.plan);
+    await fill(executable, bundle.plan, seed);
+    const session = new Session(executable, bundle.plan);
     const rounds = (cuts: readonly (readonly number[])[]): Promise<number[][]> => runRounds(session, prompts(vocab), cuts);
     return { whole: await rounds([[9], [4]]), pieces: await rounds([[4, 3, 1, 1], [1, 0, 2, 1]]) };
   } finally {

@@ -17,20 +17,34 @@ const numbers = ['0', '1', '-1', '2', '3', '7', '0.5', '-0', '1e308', '1e400', '
 
 /** Bytes: flipped, set, cut, doubled, inserted, moved; a few times. */
 export function damageBytes(bytes: Uint8Array, r: Random): Uint8Array {
-  let out: number[] = [...bytes];
+  let out = bytes.slice();
   for (let n = 1 + r.below(4); n > 0; n--) {
     const at = r.below(out.length + 1);
     const size = 1 + r.below(r.pick([1, 4, 64, 1000]));
     const kind = r.below(7);
     if (kind === 0 && at < out.length) out[at] ^= 1 << r.below(8);
     else if (kind === 1 && at < out.length) out[at] = r.pick([0, 1, 0x20, 0x22, 0x5c, 0x7f, 0x80, 0xff]);
-    else if (kind === 2) out.splice(at, size);
+    else if (kind === 2) out = joined(out.subarray(0, at), out.subarray(at + size));
     else if (kind === 3) out = out.slice(0, at);
-    else if (kind === 4) out.splice(at, 0, ...out.slice(at, at + size));
-    else if (kind === 5) out.splice(at, 0, ...Array.from({ length: size }, () => r.below(256)));
-    else out.splice(r.below(out.length + 1), 0, ...out.splice(at, size));
+    else if (kind === 4) out = joined(out.subarray(0, at), out.subarray(at, at + size), out.subarray(at));
+    else if (kind === 5) out = joined(out.subarray(0, at), Uint8Array.from({ length: size }, () => r.below(256)), out.subarray(at));
+    else {
+      const rest = joined(out.subarray(0, at), out.subarray(at + size));
+      const to = r.below(rest.length + 1);
+      out = joined(rest.subarray(0, to), out.subarray(at, at + size), rest.subarray(to));
+    }
   }
-  return Uint8Array.from(out);
+  return out;
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }
 
 /** Tokens of a text: replaced by others of the corpus, dropped, doubled, swapped; numbers by numbers that hurt. */

@@ -45,15 +45,18 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
   const hidden = choose([12, 20, 24, 36, 40, 60]);
   const vocab = choose([17, 33, 64]);
   const places = choose([() => '', () => `x += places = learned_positions(position, 40, hidden, ${choose([0, 2])})`])();
-  const layers = choose([1, 2, 3]);
-  const mixers = Array.from({ length: choose([1, 2]) }, () => mixer(choose));
-  const feeds = Array.from({ length: choose([1, 2]) }, () => feed(choose));
-  const body = [
+  const layers = choose([1, 2, 2, 3]);
+  const mixers = Array.from({ length: choose([1, 1, 2]) }, () => mixer(choose));
+  const feeds = Array.from({ length: choose([1, 1, 2]) }, () => feed(choose));
+  const { before, carry, around, after } = surroundings(choose, hidden);
+  const body = around ?? [
     choose([`x += mix = MIX(mix_norm = ${norm(choose, hidden)}(x))`, `x += mix_norm = ${norm(choose, hidden)}(mix = MIX(x))`]),
     choose([`x += ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x))`, `x = x + 0.5 * (ffn = FFN(ffn_norm = ${norm(choose, hidden)}(x)))`]),
-  ].map((line) => line.replace('MIX', alternate(mixers)).replace('FFN', alternate(feeds)));
+    ...after,
+  ];
+  const lines = body.map((line) => line.replace('MIX', alternate(mixers)).replace('FFN', alternate(feeds)));
   const head = choose(['logits = head = linear(h, vocab)', 'logits = head = affine(h, vocab)', 'logits = head = normalized_linear(h, vocab, eps: 1e-6)', 'logits = embed.table @ h', 'logits = cap * tanh((head = linear(h, vocab)) / cap)']);
-  const { sections, reduced } = precision(choose, hidden % 8 === 0 ? feeds : [], head);
+  const { sections, reduced } = precision(choose, hidden % 8 === 0 ? feeds : [], head, around === undefined ? 'ffn' : 'ffn.body');
   const text = `model Random {
   dim vocab = ${vocab}
   dim hidden = ${hidden}
@@ -61,10 +64,11 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
   const cap = 2
   x = embed = embedding(tokens, vocab, hidden)
   ${places}
-  repeat layers[${layers}] as i {
-    ${body.join('\n    ')}
+  ${before}
+  repeat layers[${layers}] as i${carry} {
+    ${lines.join('\n    ')}
   }
-  h = final_norm = ${norm(choose, hidden)}(x)
+  h = final_norm = ${norm(choose, hidden)}(${around === undefined ? 'x' : 'sum(x, over: streams)'})
   ${head}
   ${sections}
 }
@@ -73,13 +77,30 @@ export function randomSpec(choices: readonly number[], names: readonly string[])
   return { text: `use std.{${used(text + own, names).join(', ')}}\n${own}\n${text}`, vocab, reduced, routed: /\bexperts: /.test(text) };
 }
 
+interface Surroundings { readonly before: string; readonly carry: string; readonly around?: readonly string[]; readonly after: readonly string[] }
+
+/** What is around the two parts of a layer: nothing, a history over depth, several streams, an addition of low rank. */
+function surroundings(choose: Choose, hidden: number): Surroundings {
+  const history = { before: 'past = [x]', carry: ' carry (x, past)' };
+  return choose<() => Surroundings>([
+    ...Array.from({ length: 4 }, () => () => ({ before: '', carry: '', after: [] })),
+    () => ({ ...history, after: ['x = average = depth_average(past, x)', 'past = push(past, x)'] }),
+    () => ({ ...history, after: [`y = depth = depth_attention(past, x, ${norm(choose, hidden)})`, 'past = push(past, x)', 'x = y'] }),
+    () => ({
+      before: `dim streams = ${choose([2, 3])}\n  x = broadcast(x, axis: streams)`, carry: '', after: [],
+      around: ['MIX', 'FFN'].map((part) => `x = ${part.toLowerCase()} = hyper_connections(x, rounds: ${choose([1, 3])}, eps: 1e-6, body: ${part})`),
+    }),
+    () => ({ before: '', carry: '', after: [`x += low = low_rank_addition(low_norm = ${norm(choose, hidden)}(x), out: hidden, rank: ${choose([1, 3])})`] }),
+  ])();
+}
+
 function alternate(templates: readonly string[]): string {
   return templates.length === 1 ? `(${templates[0]})` : `(if i mod 2 == 0 then ${templates[0]} else ${templates[1]})`;
 }
 
-function precision(choose: Choose, feeds: readonly string[], head: string): { sections: string; reduced: boolean } {
+function precision(choose: Choose, feeds: readonly string[], head: string, path: string): { sections: string; reduced: boolean } {
   const [weights, activations, cache] = [choose(['f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16']), choose(['f32', 'f32', 'bf16', 'f16'])];
-  const packed = [...(feeds.length !== 1 ? [] : [/moe/.test(feeds[0].split('(')[0]) ? 'layers[*].ffn.experts.up' : 'layers[*].ffn.up']), ...(feeds.length > 0 && head.includes('linear') ? ['head.weight'] : [])];
+  const packed = [...(feeds.length !== 1 ? [] : [/moe/.test(feeds[0].split('(')[0]) ? `layers[*].${path}.experts.up` : `layers[*].${path}.up`]), ...(feeds.length > 0 && head.includes('linear') ? ['head.weight'] : [])];
   const rules = packed.filter(() => choose([0, 1])).map((target) => `quantize ${target} to int4(group: 8, along: in)`);
   return { sections: [...rules, `precision { weights: ${weights}  activations: ${activations}  cache: ${cache} }`].join('\n  '), reduced: activations !== 'f32' || cache !== 'f32' };
 }
@@ -189,6 +210,7 @@ function moe(choose: Choose): string {
   const normalize = `normalize: ${choose(['true', 'false'])}`;
   const gate = choose([
     `sigmoid_gate(${normalize}, scale: 1.5)`, `softmax_gate(${normalize})`, `softmax_after_gate(router_bias: ${choose(['true', 'false'])})`,
+    `hash_gate(vocab: vocab, score: ${choose(['softmax', 'sigmoid_score'])}, ${normalize}, epsilon: 1e-20, scale: 1.5)`,
     `scored_gate(score: ${choose(['softmax', 'sigmoid_score', 'sqrt_softplus_score'])}, router_bias: false, select_bias: true, ${normalize}, epsilon: 1e-20, scale: 1.5)`,
   ]);
   const common = `experts: ${experts}, active: ${choose([1, 2, 3])}, expert: ${expert(choose)}, gate: ${gate}`;

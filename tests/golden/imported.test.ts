@@ -12,7 +12,8 @@ import { relativeError } from './families.js';
 const folder = 'tests/families';
 
 describe('imported by config.json', () => {
-  it.skipIf(!existsSync(join(folder, 'gpt2', 'config.json'))).each(['gpt2', 'gemma2', 'gemma3', 'gpt-oss', 'olmo2', 'granite', 'cohere2', 'neox', 'phi', 'phi3'])('%s', async (name) => {
+  it.skipIf(!existsSync(join(folder, 'gpt2', 'config.json'))).each(['gpt2', 'gemma2', 'gemma3', 'gpt-oss', 'olmo2', 'granite', 'cohere2', 'neox', 'phi', 'phi3',
+    'qwen3_next', 'ernie4_5_moe', 'deepseek_v2', 'glm4_moe', 'smollm3', 'seed_oss', 'starcoder2'])('%s', async (name) => {
     const path = join(folder, name);
     const { text, diagnostics } = importHf({ config: { path: 'config.json', text: readFileSync(join(path, 'config.json'), 'utf8') }, rules: standardFamilies() });
     expect(diagnostics).toEqual([]);

@@ -108,6 +108,8 @@ describe('what cannot be imported is said, all of it at once', () => {
   it('E0901: text that is not JSON', () => {
     expect(importHf({ config: { path: 'config.json', text: '{ "a": ' }, rules: standardFamilies() }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
     expect(importHf({ config: { path: 'config.json', text: '[1]' }, rules: standardFamilies() }).diagnostics.map((d) => d.code)).toEqual(['E0901']);
+    const nested = `{ "model_type": "llama", "rms_norm_eps": ${'['.repeat(20_000)}1${']'.repeat(20_000)} }`;
+    expect(importHf({ config: { path: 'config.json', text: nested }, rules: standardFamilies() }).diagnostics).toMatchObject([{ code: 'E0901', message: expect.stringContaining('64 levels') as string }]);
   });
   it('several at once, each at its place', () => {
     const { diagnostics } = read({ ...kimiK2, moe_layer_freq: 2, logit_scale: 2, hidden_size: -1 });

@@ -53,7 +53,7 @@ describe('activations', () => {
     const quantile = 0.6744897501960817;
     expectRows(layer.out, layer.x.map((v) => {
       const mean = sum(v) / v.length;
-      const deviation = Math.sqrt(sum(v.map((a) => (a - mean) ** 2)) / (v.length - 1));
+      const deviation = Math.sqrt(sum(v.map((a) => (a - mean) ** 2)) / v.length);
       return v.map((a) => relu(a - mean - deviation * quantile));
     }));
   });

@@ -141,6 +141,32 @@ const unlike: Record<string, { readonly body: string; readonly items?: string; r
       return add(...ids.map((e, k) => times(e < 3 ? expertOf(w, e, n, 'narrow') : e < 5 ? wide(e - 3) : w('constant'), weights[k])));
     },
   },
+  // The axis inside is called as the rows of a list of choices were called once.
+  'choices that are not summed, cut and read again by experts of their own (JetMoE)': {
+    items: `layer halves(x: [.., d], width: dim) -> [.., width] {
+  dim pair = width / 2
+  param up : [width, d]
+  u = up @ x
+  return join(slice(u, axis: width, start: pair, to: pair), slice(u, axis: width, start: 0, to: pair), axis: pair, to: width)
+}
+layer down(x: [.., width], d: dim) -> [.., d] {
+  param weight : [d, width]
+  return weight @ x
+}
+layer apart(x: [.., d], experts: dim, active: dim, width: dim, gate: layer) -> [.., d] {
+  (ids, w) = gate = gate(x, experts, active)
+  u = route(x, ids, none) over experts as e { first[e] = halves(x, width) }
+  return route(x, ids, w) over experts as e { second[e] = down(u * u, d) }
+}`,
+    body: `x += ffn = apart(n, experts: ${experts}, active: ${active}, width: ${width}, gate: ${softmaxGate})`,
+    block: (n, w) => {
+      const { ids, weights } = chosen(n, w);
+      return add(...ids.map((e, k) => {
+        const u = apply(row(w('first.up'), e, width * hidden), n).map((v) => v * v);
+        return times(apply(row(w('second.weight'), e, width * hidden), [...u.slice(width / 2), ...u.slice(0, width / 2)]), weights[k]);
+      }));
+    },
+  },
   'one expert, its weight on the input (Llama 4)': {
     body: `x += ffn = moe_scaled_input(n, experts: ${experts}, active: 1, expert: expert, shared: expert, gate: scored_gate(score: sigmoid_score, router_bias: false, select_bias: false, normalize: false, epsilon: 0, scale: 1))`,
     block: (n, w) => {

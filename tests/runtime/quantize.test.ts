@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -21,8 +21,8 @@ const imported = (path: string): string => importHf({ config: { path: 'config.js
 const statement = 'quantize layers[*].ffn.experts.* to int4(group: 32, along: in)';
 const spec = imported(source).replace('  precision {', `  ${statement}\n  precision {`);
 
-async function quantize(output: string, shardBytes?: number): Promise<void> {
-  const checkpoint = await openCheckpoint(source);
+async function quantize(output: string, shardBytes?: number, from = source): Promise<void> {
+  const checkpoint = await openCheckpoint(from);
   const { module, sources } = checkSpec({ entry: { path: 'k2.firn', text: spec }, load: nodeLoader, stored: storedIn(checkpoint) });
   const groups = tensorsToQuantize(module!.params, sources!, checkpoint);
   await quantizeCheckpoint({ checkpoint, groups, output, ...(shardBytes === undefined ? {} : { shardBytes }) });
@@ -74,6 +74,15 @@ describe('int4 from floats', () => {
     await quantize(output, 300_000);
     expect(readdirSync(output).filter((n) => n.endsWith('.safetensors')).length).toBeGreaterThan(2);
     expect(await logits(imported(output), output)).toEqual(await logits(spec, source));
+  });
+  it('reads config.json before it writes anything', async () => {
+    const from = join(folder, 'bad-config');
+    cpSync(source, from, { recursive: true });
+    for (const text of ['{', '[]']) {
+      writeFileSync(join(from, 'config.json'), text);
+      await expect(quantize(join(folder, 'none'), undefined, from)).rejects.toMatchObject({ code: 'F06', file: join(from, 'config.json') });
+    }
+    expect(readdirSync(folder).filter((n) => n.startsWith('none'))).toEqual([]);
   });
   it('leaves nothing when it fails, and never overwrites', async () => {
     await expect(quantize(join(folder, 'whole'))).rejects.toMatchObject({ code: 'F31' });

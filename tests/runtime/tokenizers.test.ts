@@ -145,6 +145,11 @@ describe('what cannot be used is said', () => {
   };
   it.each([
     ['T02', 'tokenizer.json', '{"model":'], ['T02', 'tokenizer.json', '[]x'], ['T03', 'tokenizer.json', '{"model":{"type":"Oracle"}}'],
+    ['T02', 'tokenizer.json', '{"model":{"type":"BPE","merges":[]}}'], ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":2147483648},"merges":[]}}'],
+    ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}'], ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":0},"merges":["aa"]}}'],
+    ['T02', 'tokenizer.json', '{"model":{"type":"Unigram","vocab":[["a"]]}}'], ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":""}'],
+    ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":1e9,"content":"<s>"}]}'],
+    ['T02', 'tokenizer.json', '{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"added_tokens":[{"id":1}]}'],
     ['T02', 'tiktoken.model', 'IQ== 1\n'], ['T02', 'tiktoken.model', 'IQ== 0\nIQ== 1\n'], ['T02', 'tiktoken.model', 'IQ== 0\n'],
     ['T03', 'tiktoken.model', modelOf(), '{"tokenizer_class":"Other"}'], ['T02', 'tiktoken.model', modelOf(), '{'],
   ])('%s: %s', async (code, name, text, config?: string) => {

@@ -37,6 +37,12 @@ describe('rules', () => {
       'norm <- final.weight [4] +0 d:1',
     ]);
   });
+  it('let a capture stand against other letters', () => {
+    expect(tensors(resolve(
+      [param('l[0].wq', 'd=2'), param('l[0].wk', 'd=2'), param('l[0].q_norm', 'd=3'), param('l[0].w', 'd=4')],
+      '"{i}.{p: q|k}_proj" -> l[i].w{p}', '"{i}.{p: q|k}_layernorm" -> l[i].{p}_norm', '"{i}.w" -> l[i].w',
+    ))).toEqual(['l[0].wq <- 0.q_proj [2] +0 d:1', 'l[0].wk <- 0.k_proj [2] +0 d:1', 'l[0].q_norm <- 0.q_layernorm [3] +0 d:1', 'l[0].w <- 0.w [4] +0 d:1']);
+  });
   it('run an index along an axis of the parameter', () => {
     expect(tensors(resolve([param('layers[2].ffn.experts.up', 'experts=8 w=2 d=3')], '"l.{i}.e.{e}.{p: up|down}" -> layers[i].ffn.experts[e].{p}')))
       .toEqual(['layers[2].ffn.experts.up <- l.2.e.{experts}.up [2,3] +0 w:3 d:1']);
@@ -53,6 +59,7 @@ describe('rules', () => {
   });
   it('keep what is ignored', () => {
     expect(resolve([param('w', 'a=2')], '"w" -> w', 'ignore "*.inv_freq", "vision.*"').sources.ignore).toEqual(['*.inv_freq', 'vision.*']);
+    expect(resolve([param('w', 'a=2')], '"w" -> w', 'ignore "l.{i}.{p: slope|decay}"').sources.ignore).toEqual(['l.*.slope', 'l.*.decay']);
   });
 });
 

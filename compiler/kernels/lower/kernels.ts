@@ -104,6 +104,9 @@ function writeGrouped(l: Lowering, unit: Unit, sizes: TileSizes): void {
   b.if_(times(lessThan(0, span.count), lessThan(lists.experts - 1, expert)), () => walk('none'));
 }
 
+/** Axis of the rows that a program has at once; a spec's own axes never have a dot. */
+const listedRow = 'listed.row';
+
 interface Span { readonly first: Scalar; readonly count: Scalar }
 
 /** The rows of one list, some at a time; `at` is their expert. */
@@ -114,7 +117,7 @@ function walkRows(l: Lowering, unit: Unit, { span, rows, regions, at }: { span: 
   const active = activeAxis.size as number;
   b.loop('row', 0, span.count, rows, [], (from) => l.scoped(() => {
     // Beyond the list: -1, which is outside of whatever it indexes.
-    const chosen = b.load(l.viewOf(lists.rows, 'read', 'rows'), [range('pair', plus(span.first, from), rows, plus(span.first, span.count))], { fill: -1 });
+    const chosen = b.load(l.viewOf(lists.rows, 'read', 'rows'), [range(listedRow, plus(span.first, from), rows, plus(span.first, span.count))], { fill: -1 });
     const token = l.tileIndex(b.apply('floor_divide', chosen, active));
     const place = l.tileIndex(b.apply('mod', chosen, active));
     l.fixedSelect = { ids, at };

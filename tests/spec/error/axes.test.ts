@@ -61,6 +61,13 @@ describe('extents and axes', () => {
     `);
   });
 
+  test.each([
+    ['y = (a = wide(x, 3)) + (b = wide(x, 3))', 'these are two axes called n: every layer that is given a number makes one of its own'],
+    ['dim m = 3\n  y = (a = wide(x, m)) + (b = wide(x, 3))', 'axes of one size are still different axes'],
+  ])('axes that look alike: %s', (body, note) => {
+    expect(errorsOf(modelWith(body, 'layer wide(x: [.., d], n: dim) -> [.., n] { param w : [n, d]  return w @ x }')).rendered).toContain(note);
+  });
+
   test('a fraction names what it was made of', () => {
     const { rendered } = errorsOf(modelWith('dim heads = 3\n  dim size = hidden / heads'));
     expect(rendered).toMatchInlineSnapshot(`

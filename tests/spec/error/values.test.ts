@@ -64,6 +64,7 @@ describe('names and values', () => {
     ['y = matmul(embed.table, x)', 'write W @ x, or dot(a, b, over: axis)'],
     ['state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s, scale: 2)', 'the scale is part of the score: score: s * scale'],
     ['state kv : append [hidden] = x\n  y = attend(x, over: kv as (c), k: c, v: c, score: s, normalize: none)', 'attend is a softmax; for sums without one'],
+    ['const exp = 3\n  y = exp(x)', 'what is called `exp` here hides the function of that name'],
   ])('what to write instead: %s', (body, note) => {
     expect(errorsOf(modelWith(body)).rendered).toContain(note);
   });

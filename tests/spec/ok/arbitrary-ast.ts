@@ -170,7 +170,7 @@ function selector(expr: Any<Expr>): Any<Selector> {
   const segment = fc.oneof(
     node({ names: fc.oneof(word, fc.constant('*')).map((n) => [n]), index, span: fc.constant(span) } as never),
     node({ names: fc.array(word, { minLength: 2, maxLength: 3 }), index, span: fc.constant(span) } as never),
-    node({ names: fc.constant([]), capture: word, index, span: fc.constant(span) } as never),
+    node({ names: fc.constant([]), capture: word, before: maybe(word), after: maybe(fc.constantFrom('x', '_1', '_norm')), index, span: fc.constant(span) } as never),
   );
   return node<Selector>({ kind: k('selector'), segments: fc.array(segment, { minLength: 1, maxLength: 3 }), span: fc.constant(span) } as never);
 }

@@ -3,14 +3,16 @@
  * which of the two it runs in.
  */
 import { DeviceError, type Device } from '../device.js';
-import { gpuTuning, rasteriserTuning, type Tuning } from './tuning.js';
-import { WgslExecutable, type DeviceHealth } from './executable.js';
+import { gpuTuning, rasteriserSubgroup, rasteriserTuning, type Tuning } from './tuning.js';
+import { WgslExecutable, type DeviceHealth, type Waiting } from './executable.js';
 
 export interface WgslOptions {
   /** Keep to WebGPU's default limits even if the adapter offers larger buffers. */
   readonly portable?: boolean;
   /** What kernels are written for; by the kind of adapter if absent. */
   readonly tuning?: Tuning;
+  /** How to wait for the device, where waiting costs something. */
+  readonly wait?: Waiting;
   /** What to do on this host where there is no adapter. */
   readonly adapterFix?: string;
 }
@@ -39,20 +41,29 @@ export async function wgslDevice(gpu: GPU, options: WgslOptions = {}): Promise<D
       options.adapterFix ?? "turn on hardware acceleration in the browser's settings, and update the graphics driver");
   }
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const tuning = options.tuning ?? defaultTuning(adapter);
   let device: GPUDevice;
   try {
-    device = await adapter.requestDevice({ requiredLimits: options.portable ? {} : { maxBufferSize, maxStorageBufferBindingSize } });
+    const requiredFeatures: GPUFeatureName[] = tuning.subgroup > 0 ? ['subgroups'] : [];
+    device = await adapter.requestDevice({ requiredFeatures, requiredLimits: options.portable ? {} : { maxBufferSize, maxStorageBufferBindingSize } });
   } catch (error) {
     throw new DeviceError('D21', `the adapter gives no device: ${(error as Error).message}`, 'update the graphics driver, or run on cpu');
   }
   const health = watch(device);
-  const tuning = options.tuning ?? (summary(adapter).software ? rasteriserTuning : gpuTuning);
   return {
     name: 'wgsl',
     description: `${summary(adapter).description} (WebGPU)`,
-    load: (bundle) => WgslExecutable.load(device, health, tuning, bundle),
+    load: (bundle) => WgslExecutable.load(device, health, tuning, options.wait ?? ((pending) => pending), bundle),
     close: async () => device.destroy(),
   };
+}
+
+/** Subgroups are used where they help: on rasterisers, if they are always as large as what kernels are written for. */
+function defaultTuning(adapter: GPUAdapter): Tuning {
+  if (!summary(adapter).software) return gpuTuning;
+  const { subgroupMinSize, subgroupMaxSize } = adapter.info;
+  return adapter.features.has('subgroups') && subgroupMinSize === subgroupMaxSize && subgroupMinSize === rasteriserSubgroup
+    ? { ...rasteriserTuning, subgroup: rasteriserSubgroup } : rasteriserTuning;
 }
 
 /** Collects what WebGPU reports outside of calls. */

@@ -44,10 +44,11 @@ export function emitWgsl(program: Program, options: EmitOptions = {}): Shader {
   const writer = writeKernel(program, plan, bindings, new VectorArrays(first.vectors.worthwhile()));
   const offsets = program.views.filter((_, i) => bindings.views[i].offset === 'words').map((v) => v.name);
   const text = writer.scope.lines.map((l) => `  ${l}`).join('\n');
+  const shuffles = text.includes('subgroupShuffle(');
   const code = [
-    ...header(program, plan), ...declarations(writer, bindings, offsets), '', ...library(text), `@compute @workgroup_size(${plan.invocations})`,
-    'fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, @builtin(local_invocation_index) local: u32) {',
-    '  let lid = i32(local);', ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), text, '}', '',
+    ...header(program, plan), ...(shuffles ? ['enable subgroups;', 'diagnostic(off, subgroup_uniformity);'] : []), ...declarations(writer, bindings, offsets), '', ...library(text), `@compute @workgroup_size(${plan.invocations})`,
+    'fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>, @builtin(local_invocation_index) local: u32' + (shuffles ? ', @builtin(subgroup_invocation_id) in_subgroup: u32) {' : ') {'),
+    '  let lid = i32(local);', ...(shuffles ? ['  let lane = i32(in_subgroup);'] : []), ...(/\* one\b/.test(text) ? ['  let one = i32(workgroups.z);'] : []), text, '}', '',
   ].join('\n');
   return { code, key: anonymous(program, bindings, code), entry: 'main', invocations: plan.invocations, bindings, offsets };
 }

@@ -15,6 +15,9 @@ export interface DeviceHealth {
   explain(error: unknown): Promise<never>;
 }
 
+/** Settles as `pending` does. */
+export type Waiting = (pending: Promise<undefined>) => Promise<undefined>;
+
 /** Run sizes kept per entry; a session alternates between few. */
 const keptSizes = 64;
 
@@ -25,12 +28,12 @@ export class WgslExecutable implements Executable {
   private closed = false;
   private readonly idleStaging: GPUBuffer[] = [];
 
-  private constructor(private readonly device: GPUDevice, private readonly health: DeviceHealth, private readonly plan: Plan, private readonly memory: PlanMemory,
-    private readonly dims: GPUBuffer, private readonly entries: ReadonlyMap<string, PreparedEntry>) {
+  private constructor(private readonly device: GPUDevice, private readonly health: DeviceHealth, private readonly wait: Waiting, private readonly plan: Plan,
+    private readonly memory: PlanMemory, private readonly dims: GPUBuffer, private readonly entries: ReadonlyMap<string, PreparedEntry>) {
     this.resident = memory.resident();
   }
 
-  static async load(device: GPUDevice, health: DeviceHealth, tuning: Tuning, bundle: Bundle): Promise<WgslExecutable> {
+  static async load(device: GPUDevice, health: DeviceHealth, tuning: Tuning, wait: Waiting, bundle: Bundle): Promise<WgslExecutable> {
     const { plan } = bundle;
     if (plan.ranks !== 1) throw new DeviceError('D24', `the plan is for ${plan.ranks} ranks, WebGPU runs one`, 'compile for one rank, or run on the reference device');
     const programs = new Map(bundle.programs.map((p) => [p.name, p]));
@@ -42,7 +45,7 @@ export class WgslExecutable implements Executable {
       const context = { device, plan, programs, memory, pipelines: new Pipelines(device, tuning), dims };
       const entries = await Promise.all(plan.entries.map(async (e) => [e.name, { commands: await prepareEntry(context, e.name), sizes: new Map() }] as const));
       health.check();
-      return new WgslExecutable(device, health, plan, memory, dims, new Map(entries));
+      return new WgslExecutable(device, health, wait, plan, memory, dims, new Map(entries));
     } catch (error) {
       memory.destroy();
       return health.explain(error);
@@ -93,7 +96,7 @@ export class WgslExecutable implements Executable {
     const total = pieces.flat().reduce((n, p) => n + p.size, 0);
     if (total === 0) {
       this.device.queue.submit([encoder.finish()]);
-      await this.device.queue.onSubmittedWorkDone();
+      await this.wait(this.device.queue.onSubmittedWorkDone());
       return Object.fromEntries(request.outputs.map((port) => [port.name, readPort(port, request.dims, () => new Uint8Array(0))]));
     }
     const staging = this.takeStaging(total);
@@ -104,7 +107,7 @@ export class WgslExecutable implements Executable {
       return { ...p, at: at - p.size };
     }));
     this.device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ, 0, total);
+    await this.wait(staging.mapAsync(GPUMapMode.READ, 0, total));
     const bytes = new Uint8Array(staging.getMappedRange(0, total));
     const result = Object.fromEntries(request.outputs.map((port, i) => [port.name, readPort(port, request.dims, (offset, length) => {
       const p = placed[i].find((x) => x.offset === offset)!;

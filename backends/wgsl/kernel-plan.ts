@@ -6,7 +6,7 @@ import { axesKey, collectDefinitions, operandsOf, sizeOf, type Definitions, type
 import { distribute, type Distribution } from './distribution.js';
 import { wgslType } from './functions.js';
 import { accumulatingDot, countUses, placeTiles, type Placement, type Placements } from './placement.js';
-import type { Tuning } from './tuning.js';
+import type { Block, Tuning } from './tuning.js';
 import { allocateShared, type Allocation, type Request, type SharedArray } from './shared-memory.js';
 
 /** WebGPU's default maxComputeWorkgroupStorageSize. */
@@ -25,17 +25,21 @@ export interface DotPlan {
   /** Such neighbourhoods in one chunk (of 32 elements, which have one int4 scale). */
   readonly group: number;
   readonly chunks: number;
+  /** Per axis of the distribution, repetitions that are summed side by side. */
+  readonly sizes: readonly number[];
+  /** The operand that invocations read in part each and hand around by shuffles. */
+  readonly shuffled?: 'a' | 'b';
 }
 
 /**
  * Per axis, elements that an invocation sums together, in variables of their own, where there are too many for all to be:
  * a block of few elements per axis, so that each operand that is read serves several of them.
  */
-export function blockSizes({ axes }: Distribution, tuning: Tuning): number[] {
+function blockSizes({ axes }: Distribution, block: Block): number[] {
   const sizes = axes.map(() => 1);
-  let left = tuning.block;
+  let left = block.all;
   for (const i of axes.map((_, n) => n).sort((a, b) => axes[b].repetitions - axes[a].repetitions)) {
-    const most = Math.min(left, i === axes.length - 1 ? tuning.blockLanes : tuning.blockRows);
+    const most = Math.min(left, i === axes.length - 1 ? block.lanes : block.rows);
     sizes[i] = [8, 4, 3, 2, 1].find((n) => n <= most && axes[i].repetitions % n === 0)!;
     left = Math.floor(left / sizes[i]);
   }
@@ -116,12 +120,29 @@ export class KernelPlan {
     const inner = over.at(-1)?.size ?? 1;
     const widest = this.readsPacked(s) ? 8 : this.directLoads(s).some((v) => v.packing.kind === 'panel') ? 2 : 4;
     const whole = this.distribution(s.out.shape);
-    const together = whole.slots <= this.tuning.unrolledSlots ? whole.slots : blockSizes(whole, this.tuning).reduce((n, x) => n * x, 1);
+    const shuffled = this.shuffledOperand(s, whole);
+    const stretch = [4, 2, 1].map((n) => n * this.tuning.subgroup).find((n) => inner % n === 0);
+    if (shuffled !== undefined && stretch !== undefined) {
+      return { distribution: whole, parts: 1, partsInnermost: true, width: stretch, group: 1, chunks: sizeOf(over) / stretch, sizes: blockSizes(whole, this.tuning.shuffleBlock), shuffled };
+    }
+    const sizes = blockSizes(whole, this.tuning.block);
+    const together = whole.slots <= this.tuning.unrolledSlots ? whole.slots : sizes.reduce((n, x) => n * x, 1);
     const width = [widest, 4, 2, 1].find((w) => w <= widest && inner % w === 0 && (w === 1 || w * together <= this.tuning.products))!;
     const group = inner % 32 === 0 && width === 8 && this.directLoads(s).some((v) => v.packing.kind === 'int4') ? 4 : 1;
     const chunks = sizeOf(over) / (width * group);
     const partsInnermost = this.directLoads(s).every((v) => v.packing.kind === 'dense');
-    return { ...this.divideSums(s.out, chunks), partsInnermost, width, group, chunks };
+    return { ...this.divideSums(s.out, chunks), partsInnermost, width, group, chunks, sizes };
+  }
+
+  /** The one operand of which all invocations need the same elements at the same time, if they can hand them around. */
+  private shuffledOperand(s: OpStatement<'dot'>, { axes }: Distribution): 'a' | 'b' | undefined {
+    const { subgroup } = this.tuning;
+    if (subgroup === 0 || this.invocations % subgroup !== 0) return undefined;
+    const common = (['a', 'b'] as const).filter((operand) => {
+      const names = this.definitions.of.get(s[operand])!.tile.shape.map((x) => x.name);
+      return axes.every((x) => x.threads === 1 || !names.includes(x.name));
+    });
+    return common.length === 1 && !this.readsRegisters([s[common[0]]]) ? common[0] : undefined;
   }
 
   /**

@@ -10,9 +10,10 @@ import { both, lessThan, type Conditions } from './conditions.js';
 import type { OpStatement } from './definitions.js';
 import { describe } from './describe.js';
 import { registerName, type Coordinates, type Factored, type Source } from './evaluate.js';
-import { blockSizes, type DotPlan } from './kernel-plan.js';
+import type { DotPlan } from './kernel-plan.js';
 import type { KernelWriter, OwnElement } from './kernel-writer.js';
 import { nameOf, type Scope, type Value } from './scope.js';
+import { addShuffled, type Summed } from './write-shuffled-dot.js';
 
 type Dot = OpStatement<'dot'>;
 type Carry = OpStatement<'for'>['carries'][number];
@@ -40,16 +41,12 @@ function sumUp(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Regis
   if (!sums.unrolled) return sumBlocks(w, s, plan, scope, sums);
   const elements: Summed[] = [];
   eachSum(w, plan, scope, true, (e) => elements.push({ at: e.at, sum: registerName(sums, e.own.slot) }));
-  eachChunk(w, s, plan, scope, (k, inner) => addProducts(w, s, elements, k, inner));
+  eachChunk(w, s, plan, scope, (k, inner) => addStretch(w, s, plan, elements, k, inner));
 }
 
-/** An element of the result and the variable that it is summed in. */
-interface Summed { readonly at: Coordinates; readonly sum: string }
-
 function sumBlocks(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: Registers): void {
-  const { distribution: d } = plan;
+  const { distribution: d, sizes } = plan;
   const threads = outerThreads(w, plan, scope);
-  const sizes = blockSizes(d, w.plan.tuning);
   const blocks = { ...d, axes: d.axes.map((a, i) => ({ ...a, repetitions: a.repetitions / sizes[i] })) };
   w.eachRepetition(blocks, d.axes.map(() => undefined), scope, false, (first, inner) => {
     const elements = places(sizes).map((place) => {
@@ -57,7 +54,7 @@ function sumBlocks(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, sums: R
       return { at: e.at, kept: registerName(sums, e.own.slot), sum: inner.fresh('p') };
     });
     for (const e of elements) inner.line(`var ${e.sum} = 0.0f;`);
-    eachChunk(w, s, plan, inner, (k, innermost) => addProducts(w, s, elements, k, innermost));
+    eachChunk(w, s, plan, inner, (k, innermost) => addStretch(w, s, plan, elements, k, innermost));
     for (const e of elements) inner.line(`${e.kept} += ${e.sum};`);
   });
 }
@@ -109,6 +106,11 @@ function eachChunk(w: KernelWriter, s: Dot, plan: DotPlan, scope: Scope, write: 
   const inner = scope.nested();
   inChunk(ofAtom({ text: name, min: 0, max: plan.chunks - 1, level: inner.level }), inner);
   scope.block(`for (var ${name} = ${affineText(part)}; ${name} < ${w.bound(plan.chunks)}; ${name} += ${plan.parts})`, inner);
+}
+
+function addStretch(w: KernelWriter, s: Dot, plan: DotPlan, elements: readonly Summed[], k: readonly Coordinates[], scope: Scope): void {
+  if (plan.shuffled === undefined) addProducts(w, s, elements, k, scope);
+  else addShuffled(w, s, plan.shuffled, elements, k, scope);
 }
 
 function addProducts(w: KernelWriter, s: Dot, elements: readonly Summed[], k: readonly Coordinates[], scope: Scope): void {

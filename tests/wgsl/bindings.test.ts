@@ -69,17 +69,25 @@ describe('bindings of a launch', () => {
   });
 });
 
+const withSubgroups = { ...rasteriserTuning, subgroup: 8 };
+
 describe('shaders', () => {
   test('are the same text every time, within default limits, and say where they come from', () => {
-    for (const tuning of [gpuTuning, rasteriserTuning]) for (const { program } of everySample()) {
+    for (const tuning of [gpuTuning, rasteriserTuning, withSubgroups]) for (const { program } of everySample()) {
       const shader = emitWgsl(program, { tuning });
       expect(emitWgsl(program, { tuning }).code).toBe(shader.code);
       expect(shader.invocations).toBeLessThanOrEqual(256);
       const bytes = [...shader.code.matchAll(/var<workgroup> \w+: array<(vec4<)?\w+>?, (\d+)>/g)].reduce((n, m) => n + Number(m[2]) * (m[1] ? 16 : 4), 0);
       expect(bytes).toBeLessThanOrEqual(16384);
-      expect(shader.code).not.toMatch(/\b(i64|u64|f64|subgroup)/);
+      expect(shader.code).not.toMatch(tuning.subgroup > 0 ? /\b(i64|u64|f64)/ : /\b(i64|u64|f64|subgroup)/);
       for (const o of program.origin) expect(shader.code).toContain(o.where);
     }
+  });
+
+  test('hand shared operands around only where subgroups have the wanted size', () => {
+    const shuffling = everySample().map(({ program }) => emitWgsl(program, { tuning: withSubgroups }).code).filter((code) => code.includes('subgroupShuffle('));
+    expect(shuffling.length).toBeGreaterThan(3);
+    for (const code of shuffling) expect(code).toMatch(/^(\/\/.*\n)*enable subgroups;\n/);
   });
 
   test('have a key that does not depend on names', () => {

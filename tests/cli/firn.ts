@@ -7,17 +7,12 @@ import { fileURLToPath } from 'node:url';
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const bin = join(root, 'bin', 'firn.mjs');
 
-export interface Outcome { readonly status: number | null; readonly stdout: string; readonly stderr: string; readonly seconds: number }
+export interface Outcome { readonly status: number | null; readonly stdout: string; readonly stderr: string }
 
 /** Runs the built command line from the project's folder. */
 export function firn(...args: string[]): Outcome {
-  return node(bin, ...args);
-}
-
-export function node(...args: string[]): Outcome {
-  const started = performance.now();
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1 << 28 });
-  return { status, stdout, stderr, seconds: (performance.now() - started) / 1000 };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' }, maxBuffer: 1 << 28 });
+  return { status, stdout, stderr };
 }
 
 export function temporaryFolder(): string {

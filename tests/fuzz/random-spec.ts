@@ -208,7 +208,11 @@ function expert(choose: Choose): string {
 function moe(choose: Choose): string {
   const experts = choose([3, 5, 8]);
   const normalize = `normalize: ${choose(['true', 'false'])}`;
+  const groups = experts === 8 ? choose([2, 4]) : experts;
+  // At least three experts are left to choose from.
+  const kept = groups === 2 ? choose([1, 2]) : groups === 4 ? choose([2, 3]) : 3;
   const gate = choose([
+    `grouped_softmax_gate(groups: ${groups}, kept: ${kept}, scale: 1.5)`,
     `sigmoid_gate(${normalize}, scale: 1.5)`, `softmax_gate(${normalize})`, `softmax_after_gate(router_bias: ${choose(['true', 'false'])})`,
     `hash_gate(vocab: vocab, score: ${choose(['softmax', 'sigmoid_score'])}, ${normalize}, epsilon: 1e-20, scale: 1.5)`,
     `scored_gate(score: ${choose(['softmax', 'sigmoid_score', 'sqrt_softplus_score'])}, router_bias: false, select_bias: true, ${normalize}, epsilon: 1e-20, scale: 1.5)`,

@@ -34,9 +34,9 @@ const taken = new Set(`await break case catch class const continue debugger defa
   object symbol undefined arguments eval Promise Pick Object Error Float32Array Int32Array Uint32Array Uint16Array Uint8Array dims limits stop sizes`.split(/\s+/).concat(['firn', ...imported().map((i) => i.name)]));
 
 function imported(): { readonly name: string; readonly isTypeOnly?: boolean }[] {
-  const types = ['CompileRequest', 'Device', 'GenerateOptions', 'Generation', 'LoadedModel', 'LoadOptions'];
-  return ['compile', 'CompileRequest', 'Device', 'FirnError', 'generate', 'GenerateOptions', 'Generation', 'load', 'LoadedModel', 'LoadOptions', 'nodeLoader', 'readSpec']
-    .map((name) => (types.includes(name) ? { name, isTypeOnly: true } : { name }));
+  const values = ['compile', 'FirnError', 'generate', 'load', 'nodeLoader', 'readSpec'].map((name) => ({ name }));
+  const types = ['CompileRequest', 'Device', 'GenerateOptions', 'Generation', 'LoadedModel', 'LoadOptions'].map((name) => ({ name, isTypeOnly: true }));
+  return [...values, ...types].sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /** The model's name, or with `Model` behind where that means something else. */

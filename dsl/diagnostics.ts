@@ -40,6 +40,11 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((d) => d.severity === 'error');
 }
 
+/** One code at one place; what it says of it may differ by the way that led there. */
+export function isSameMistake(a: Diagnostic, b: Diagnostic): boolean {
+  return a.code === b.code && a.span.file === b.span.file && a.span.start === b.span.start;
+}
+
 interface Label {
   readonly line: number;
   /** 0-based columns [from, to) in that line. */

@@ -78,9 +78,9 @@ export function unexpectedToken(expected: string, found: string, span: Span, hin
   return error('E0010', `expected ${expected}, ${what}`, span, { label: `expected ${expected}`, notes: hints.map((text) => ({ text })) });
 }
 
-/** More mistakes than anybody reads; `more` is left out if they were not counted. */
-export function moreErrors(more: number | undefined, span: Span): Diagnostic {
-  return error('E0025', more === undefined ? 'there are more errors from here on' : `there ${more === 1 ? 'is 1 more error' : `are ${more} more errors`} from here on`, span, { notes: [{ text: 'put right those above first' }] });
+/** More mistakes than anybody reads. */
+export function moreErrors(span: Span): Diagnostic {
+  return error('E0025', 'there are more errors from here on', span, { notes: [{ text: 'put right those above first' }] });
 }
 
 /** Why a token stands where it cannot. */

@@ -55,7 +55,7 @@ function run(source: SourceFile, tokens: readonly Token[]): Pick<File, 'uses' | 
 /** In source order; the first of those that are too many says that there are more. */
 function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const sorted = [...diagnostics].sort((a, b) => a.span.start - b.span.start);
-  return sorted.length <= mostErrors ? sorted : [...sorted.slice(0, mostErrors), messages.moreErrors(undefined, sorted[mostErrors].span)];
+  return sorted.length <= mostErrors ? sorted : [...sorted.slice(0, mostErrors), messages.moreErrors(sorted[mostErrors].span)];
 }
 
 /** The statement has a wrong character, number or bracket: what the parser then stumbles over is no news. */

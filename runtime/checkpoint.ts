@@ -4,8 +4,8 @@
  */
 import { type ByteFolder, type ByteSource, readText } from './byte-source.js';
 import { CheckpointError } from './checkpoint-error.js';
-import { firstNaN } from './find-nan.js';
 import { SafetensorsFile, storedBits, type StoredTensor } from './safetensors.js';
+import { firstUnusable } from './unusable-numbers.js';
 
 const singleName = 'model.safetensors';
 const indexName = 'model.safetensors.index.json';
@@ -88,10 +88,10 @@ export class Checkpoint {
     if (tensor === undefined) throw new Error(`checkpoint: no tensor '${name}' in ${this.path}`);
     const bytes = await this.files.get(tensor.file)!.read(tensor, begin, end);
     // A matrix with an infinity makes NaN of everything; a bias of -inf may forbid a choice.
-    const bad = firstNaN(bytes, tensor.dtype, tensor.shape.length > 1);
+    const bad = firstUnusable(bytes, tensor.dtype, tensor.shape.length > 1);
     if (bad !== undefined) {
       const at = bad + ((begin ?? 0) * 8) / storedBits[tensor.dtype];
-      throw new CheckpointError({ code: 'F45', file: tensor.file, tensor: name, cause: `element ${at} of [${tensor.shape.join(', ')}] is ${firstNaN(bytes, tensor.dtype) === bad ? 'not a number (NaN)' : 'infinite'}`, fix: 'training or conversion went wrong, or the file is damaged: export or download it again' });
+      throw new CheckpointError({ code: 'F45', file: tensor.file, tensor: name, cause: `element ${at} of [${tensor.shape.join(', ')}] is ${firstUnusable(bytes, tensor.dtype) === bad ? 'not a number (NaN)' : 'infinite'}`, fix: 'training or conversion went wrong, or the file is damaged: export or download it again' });
     }
     return bytes;
   }

@@ -5,7 +5,7 @@
  */
 import { rmSync } from 'node:fs';
 import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { decodeElements } from '../compiler/kernels/half.js';
 import { quantizeInt4 } from '../compiler/kernels/packing.js';
 import { CheckpointError } from './checkpoint-error.js';
@@ -148,8 +148,7 @@ function packRows(codes: Uint8Array, columns: number, rows: number, words: numbe
 
 /** The folder of the checkpoint; undefined where it is one file. */
 async function folderOf(checkpoint: Checkpoint): Promise<string | undefined> {
-  const from = (await stat(checkpoint.path)).isDirectory() ? checkpoint.path : dirname(checkpoint.path);
-  return from === checkpoint.path ? from : undefined;
+  return (await stat(checkpoint.path)).isDirectory() ? checkpoint.path : undefined;
 }
 
 /** `config.json` beside the tensors, if there is one: read before hours of work, not after. */

@@ -30,7 +30,7 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
  * Dawn's bindings ask in every turn of the event loop whether the device is done, which takes a core that a rasteriser
  * needs. Turns are therefore made longer the longer the wait has been, up to a millisecond.
  */
-export async function waitPatiently(pending: Promise<undefined>): Promise<undefined> {
+async function waitPatiently(pending: Promise<undefined>): Promise<undefined> {
   const started = performance.now();
   let settled = false;
   const stop = (): void => { settled = true; };

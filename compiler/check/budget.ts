@@ -4,7 +4,7 @@
  */
 import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
-import { Abandoned, fail, type Elaboration, type Frame } from './frame.js';
+import { Abandoned, fail, type Frame } from './frame.js';
 
 /** In evaluated expressions. */
 export const checkerBudget = 500_000;
@@ -17,12 +17,6 @@ export function spend(frame: Frame, amount: number, span: Span): void {
   if (budget.told) throw new Abandoned();
   budget.told = true;
   fail(messages.tooMuchWork(span));
-}
-
-/** After a mistake that would be met again and again, such as a recursion. */
-export function readNoMore(run: Elaboration): void {
-  run.budget.left = -1;
-  run.budget.told = true;
 }
 
 /** Elements of a list cost little, but not nothing. */

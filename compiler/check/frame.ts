@@ -1,5 +1,5 @@
 /** Where elaboration is: what is shared by the whole run, the instance whose body is read, and the graph that grows. */
-import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
+import { hasErrors, isSameMistake, type Diagnostic } from '../../dsl/diagnostics.js';
 import type { Span } from '../../dsl/span.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { DType } from '../ir/dtype.js';
@@ -128,10 +128,15 @@ const mostErrors = 100;
 
 /** Adds a diagnostic once: an error in a layer's body would otherwise be told by every call of it. */
 export function report(run: Elaboration, d: Diagnostic): void {
-  const same = (o: Diagnostic): boolean => o.code === d.code && o.span.file === d.span.file && o.span.start === d.span.start;
-  if (run.diagnostics.length > mostErrors || run.diagnostics.some(same)) return;
-  run.diagnostics.push(run.diagnostics.length < mostErrors ? d : messages.moreErrors(undefined, d.span));
-  if (run.diagnostics.length > mostErrors) Object.assign(run.budget, { left: -1, told: true });
+  if (run.diagnostics.length > mostErrors || run.diagnostics.some((o) => isSameMistake(o, d))) return;
+  run.diagnostics.push(run.diagnostics.length < mostErrors ? d : messages.moreErrors(d.span));
+  if (run.diagnostics.length > mostErrors) readNoMore(run);
+}
+
+/** After a mistake that would be met again and again, such as a recursion. */
+export function readNoMore(run: Elaboration): void {
+  run.budget.left = -1;
+  run.budget.told = true;
 }
 
 export function failed(run: Elaboration): boolean {

@@ -2,10 +2,11 @@
 import type { Expr, QuantizeStatement } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import { suggest } from '../../dsl/suggest.js';
+import { selectorText } from '../../dsl/selector-text.js';
 import type { Axis, Quantized } from '../ir/graph.js';
 import type { AxisTable } from './axis.js';
 import { attempt, fail, report, type Elaboration } from './frame.js';
-import { matchSelector, selectorText } from './selectors.js';
+import { matchSelector } from './selectors.js';
 import type { QuantizeRule } from './model-info.js';
 
 /** A format before it meets a parameter, whose axes decide what the group runs along. */

@@ -1,6 +1,5 @@
 /** Selectors over paths: `layers[*].ffn.experts.*` of quantize, `layers[i].hidden` of taps. */
 import type { Selector, SelectorSegment } from '../../dsl/ast.js';
-import { segmentName } from '../../dsl/selector-text.js';
 import { captured, parsePath, type PathSegment } from '../model/weight-names.js';
 
 /** A path's captures, or undefined if the selector is another one's. `*` and captures take any name or index. */
@@ -22,14 +21,6 @@ function matchSegment(segment: SelectorSegment, { name, index }: PathSegment, ca
   if (index === undefined) return segment.index.kind === 'name';
   if (segment.index.kind === 'name') captures.set(segment.index.name, String(index));
   return segment.index.kind === 'name' || (segment.index.kind === 'number' && segment.index.value === index);
-}
-
-/** Paths without their indices, so that `layers[3].ffn` and `layers[*].ffn` compare equal. */
-export function selectorText(selector: Selector): string {
-  return selector.segments.map((s) => {
-    const index = s.index === undefined ? '' : s.index === '*' ? '[*]' : s.index.kind === 'name' ? `[${s.index.name}]` : s.index.kind === 'number' ? `[${s.index.value}]` : '[..]';
-    return segmentName(s) + index;
-  }).join('.');
 }
 
 /** `"hidden.{i}"` with the captures filled in. */

@@ -3,8 +3,9 @@ import type { WeightsSection } from '../../dsl/ast.js';
 import * as messages from '../../dsl/check-messages.js';
 import type { Span } from '../../dsl/span.js';
 import { suggest } from '../../dsl/suggest.js';
+import { selectorText } from '../../dsl/selector-text.js';
 import { report, type Elaboration } from './frame.js';
-import { fillName, matchSelector, selectorText } from './selectors.js';
+import { fillName, matchSelector } from './selectors.js';
 
 export interface Taps {
   /** The public names of the export at `path`: by rule, else the path itself. */

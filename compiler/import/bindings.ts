@@ -1,5 +1,6 @@
 /** The names that an `import` section binds, each evaluated when it is first asked for. */
 import type { Expr, ImportEntry, ImportSection, Type } from '../../dsl/ast.js';
+import type { Span } from '../../dsl/span.js';
 import { type Config, ConfigObject, type Value } from './config.js';
 import { evaluate, ImportFailure, type Names, NotConstant } from './evaluate.js';
 import * as message from './messages.js';
@@ -67,16 +68,16 @@ export class Bindings {
       const { key, value } = asked[0] ?? { key: '', value: null };
       yield new ImportFailure(message.unsupported(key, jsonOf(value), entry.message ?? 'this is not imported', this.section.span.file, this.config.spanOf(key)));
     } catch (error) {
-      if (error instanceof NotConstant) yield new ImportFailure(message.notOfTheConfiguration(entry.span));
-      else if (error instanceof ImportFailure) yield this.located(error);
-      else throw error;
+      yield this.failureOf(entry, error);
     }
   }
 
-  /** What the rules cannot compute with is told where the configuration says it. */
-  private located(failure: ImportFailure): ImportFailure {
+  /** Why an entry has no value; what the rules cannot compute with is told where the configuration says it. Rethrows anything else. */
+  private failureOf(entry: { readonly span: Span }, error: unknown): ImportFailure {
+    if (error instanceof NotConstant) return new ImportFailure(message.notOfTheConfiguration(entry.span));
+    if (!(error instanceof ImportFailure)) throw error;
     const key = this.config.reads.at(-1);
-    return key === undefined ? failure : new ImportFailure(message.readAs(failure.diagnostic, this.config.spanOf(key)));
+    return key === undefined ? error : new ImportFailure(message.readAs(error.diagnostic, this.config.spanOf(key)));
   }
 
   /** The key that a name stands for, for messages. */
@@ -92,7 +93,7 @@ export class Bindings {
     try {
       value = evaluate(entry.value, this.names(optional));
     } catch (error) {
-      throw error instanceof NotConstant ? new ImportFailure(message.notOfTheConfiguration(entry.span)) : error instanceof ImportFailure ? this.located(error) : error;
+      throw this.failureOf(entry, error);
     } finally {
       this.open.pop();
     }

@@ -4,7 +4,7 @@
  * activations, cache and accumulation are f32, weights are what the file stores.
  */
 import type { File, ImportSection, Model } from '../../dsl/ast.js';
-import { hasErrors, type Diagnostic } from '../../dsl/diagnostics.js';
+import { hasErrors, isSameMistake, type Diagnostic } from '../../dsl/diagnostics.js';
 import { parseOnce } from '../../dsl/modules.js';
 import { parse } from '../../dsl/parse.js';
 import { print } from '../../dsl/print.js';
@@ -64,7 +64,7 @@ function fillTemplate({ file, model, section }: Template, type: string, request:
   const filler = new Filler(bindings, config, () => (stored ??= readQuantization(config)));
   const body = filler.block(model.body, new Set());
   const failures = [...bindings.checkRequirements(), ...filler.failures].map((f: ImportFailure) => f.diagnostic);
-  for (const d of failures) if (!diagnostics.some((o) => o.code === d.code && o.span.file === d.span.file && o.span.start === d.span.start)) diagnostics.push(d);
+  for (const d of failures) if (!diagnostics.some((o) => isSameMistake(o, d))) diagnostics.push(d);
   for (const entry of section.entries) if (entry.kind === 'known') for (const key of entry.keys) config.skip(key.name);
   diagnostics.push(...config.unread().map((key) => message.unknownKey(key, file.span.file, config.spanOf(key))));
   if (diagnostics.length > 0) return { diagnostics };

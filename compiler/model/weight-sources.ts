@@ -6,7 +6,7 @@
 import type { Selector, StringLiteral, WeightRule } from '../../dsl/ast.js';
 import type { Diagnostic } from '../../dsl/diagnostics.js';
 import { conditionalRule } from '../../dsl/section-messages.js';
-import { segmentName } from '../../dsl/selector-text.js';
+import { selectorText } from '../../dsl/selector-text.js';
 import type { Span } from '../../dsl/span.js';
 import type { Module, ParamDecl } from '../ir/graph.js';
 import type { WeightSource, WeightSources } from '../ir/weight-sources.js';
@@ -62,7 +62,7 @@ function resolveRule(rule: MapRule, parameters: readonly Parameter[], diagnostic
   try {
     const claims = claimsOf(rule.target, pattern, parameters);
     if (claims.length === 0) {
-      diagnostics.push(message.ruleMatchesNothing(printSelector(rule.target), nearest(rule.target, parameters), rule.target.span));
+      diagnostics.push(message.ruleMatchesNothing(selectorText(rule.target), nearest(rule.target, parameters), rule.target.span));
       return [];
     }
     return locate(rule, pattern, claims, diagnostics);
@@ -135,11 +135,4 @@ function nearest(target: Selector, parameters: readonly Parameter[]): string[] {
     .filter((p) => p.segments[0].name === target.segments[0]?.names[0] || last.includes(p.segments.at(-1)!.name))
     .map((p) => p.path.replace(/\[\d+\]/g, '[*]')));
   return [...shapes];
-}
-
-function printSelector(selector: Selector): string {
-  return selector.segments.map((s) => {
-    const index = s.index === undefined ? '' : s.index === '*' ? '[*]' : s.index.kind === 'name' ? `[${s.index.name}]` : s.index.kind === 'number' ? `[${s.index.text}]` : '[..]';
-    return segmentName(s) + index;
-  }).join('.');
 }

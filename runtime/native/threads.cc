@@ -12,10 +12,8 @@ namespace {
 constexpr int spins = 2000, yields = 50;
 // Chunks per thread: enough to even out threads that are slowed down, few enough to cost nothing.
 constexpr int64_t shares = 4;
-// Of many programs half are cut like that, half of the rest in chunks of half the size, and so on: the last chunks, for
-// which the other threads wait, are short.
+// Programs per thread from which on the last chunks are cut smaller.
 constexpr int64_t many = 16;
-constexpr int halvings = 4;
 
 inline void pause() {
 #if defined(__x86_64__)

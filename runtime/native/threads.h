@@ -26,6 +26,9 @@ class Threads {
   void await_chunks();
   int64_t cut(int64_t total);
 
+  // Of many programs half are cut into `shares` chunks per thread, half of the rest into chunks of half the size, and so
+  // on, so often: the last chunks, for which the other threads wait, are short.
+  static constexpr int halvings = 4;
   // Chunks of equal size: number of the first, program that it begins with, programs in each.
   struct Part { int64_t first, begin, programs; };
 
@@ -36,7 +39,7 @@ class Threads {
   const void* const* views_ = nullptr;
   const int64_t* dims_ = nullptr;
   int64_t total_ = 0, chunks_ = 0;
-  Part part_[5] = {};
+  Part part_[halvings + 1] = {};
   int parts_ = 0;
   // Counters that different threads write are on cache lines of their own.
   alignas(64) std::atomic<uint32_t> epoch_{0};

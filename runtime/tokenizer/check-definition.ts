@@ -57,4 +57,4 @@ function addedFault(added: unknown): string | undefined {
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isId = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) < mostIds;
-const idText = (value: unknown): string => `${value === undefined ? 'no id' : `the id ${JSON.stringify(value).slice(0, 40)}, which is no whole number below ${mostIds},`}`;
+const idText = (value: unknown): string => (value === undefined ? 'no id' : `the id ${JSON.stringify(value).slice(0, 40)}, which is no whole number below ${mostIds},`);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SafetensorsWriter } from '../../runtime/safetensors-writer.js';
 import { firn, temporaryFolder } from '../cli/firn.js';
 import { families, goldenFolder } from '../golden/families.js';
+import { bigramSpec } from '../support/bigram-spec.js';
 import { chromiumMissing, launchChromium } from '../support/chromium.js';
 import { uniform } from '../support/random.js';
 import { serve } from '../support/static-server.js';
@@ -64,20 +65,11 @@ describe.skipIf(chromiumMissing !== undefined)('tokenizers in the page', () => {
     for (const name of ['tiktoken.model', 'tokenizer_config.json']) copyFileSync(join(kimiTokenizer, name), join(weights, name));
     const shape = [163840, 8];
     const numbers = [uniform(1), uniform(2)];
-    const writer = await SafetensorsWriter.create(join(weights, 'model.safetensors'), ['embed', 'head'].map((name) => ({ name, dtype: 'F32', shape })));
-    for (const [i, name] of ['embed', 'head'].entries()) await writer.write(name, new Uint8Array(Float32Array.from({ length: shape[0] * shape[1] }, numbers[i]).buffer));
+    const writer = await SafetensorsWriter.create(join(weights, 'model.safetensors'), ['embedding', 'head'].map((name) => ({ name, dtype: 'F32', shape })));
+    for (const [i, name] of ['embedding', 'head'].entries()) await writer.write(name, new Uint8Array(Float32Array.from({ length: shape[0] * shape[1] }, numbers[i]).buffer));
     await writer.commit();
     const spec = join(folder, 'kimi.firn');
-    writeFileSync(spec, `use std.{embedding, linear}
-model Kimi {
-  dim vocab = 163840
-  dim hidden = 8
-  x = embed = embedding(tokens, vocab, hidden)
-  logits = head = linear(x, vocab)
-  weights { "embed" -> embed.table
-    "head" -> head.weight }
-}
-`);
+    writeFileSync(spec, bigramSpec('Kimi', shape[0]));
     const { page, loaded, commandLine } = await bothTexts('kimi', spec, weights, 'Snow falls, 雪 <|im_end|>');
     expect(loaded).toContain('text by tiktoken.model');
     expect(page).toBe(commandLine);

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { SafetensorsWriter } from '../../runtime/safetensors-writer.js';
+import { bigramSpec } from '../support/bigram-spec.js';
 import { bin, root, temporaryFolder } from './firn.js';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -12,18 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
 
 const spec = at('tiny.firn');
-writeFileSync(spec, `use std.{embedding, linear}
-model Tiny {
-  dim vocab = 300
-  dim hidden = 8
-  x = embed = embedding(tokens, vocab, hidden)
-  logits = head = linear(x, vocab)
-  weights {
-    "embedding" -> embed.table
-    "head" -> head.weight
-  }
-}
-`);
+writeFileSync(spec, bigramSpec('Tiny', 300));
 writeFileSync(at('ids.json'), JSON.stringify([Array.from({ length: 60 }, (_, i) => i)]));
 
 async function checkpoint(name: string, spoil?: number, bits = 0x7fc0, dtype: 'BF16' | 'I16' = 'BF16'): Promise<string> {

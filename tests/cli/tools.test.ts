@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { bigramSpec } from '../support/bigram-spec.js';
 import { bin, firn, root, temporaryFolder } from './firn.js';
 
 const folder = temporaryFolder();
@@ -64,7 +65,7 @@ describe('bindings', () => {
   });
   it('a model whose name TypeScript or the module has taken', () => {
     for (const name of ['class', 'Promise', 'DecodeInputs', 'generate']) {
-      writeFileSync(join(folder, 'taken.firn'), `use std.{embedding, linear}\nmodel ${name} {\n  dim vocab = 16\n  dim hidden = 8\n  x = embed = embedding(tokens, vocab, hidden)\n  logits = head = linear(x, vocab)\n}\n`);
+      writeFileSync(join(folder, 'taken.firn'), bigramSpec(name, 16));
       expect(firn('bindings', join(folder, 'taken.firn'), '-o', join(folder, 'taken.ts'))).toMatchObject({ status: 0 });
       const text = readFileSync(join(folder, 'taken.ts'), 'utf8');
       expect(text).toContain(`export class ${name}Model {`);

@@ -8,8 +8,8 @@ const layouts: Partial<Record<StoredDType, { readonly bits: 8 | 16 | 32; readonl
 
 const infinities: ReadonlySet<StoredDType> = new Set(['F32', 'BF16', 'F16', 'F8_E5M2']);
 
-/** Index of the first element that is not a number, or not a finite one; undefined if there is none, or the dtype has none. */
-export function firstNaN(bytes: Uint8Array, dtype: StoredDType, finite = false): number | undefined {
+/** Index of the first element that is NaN, or with `finite` infinite; undefined if there is none, or the dtype has none. */
+export function firstUnusable(bytes: Uint8Array, dtype: StoredDType, finite = false): number | undefined {
   const layout = layouts[dtype];
   if (layout === undefined) return undefined;
   const { bits, mask } = layout;

@@ -2,10 +2,13 @@
  * A file that appears whole or not at all: written beside its final name, flushed, then renamed. What is not committed
  * is removed, also when the process ends early (`exit` handlers run after SIGINT if the program calls process.exit).
  */
-import { rmSync } from 'node:fs';
-import { type FileHandle, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { close, fsync, openSync, rmSync, write } from 'node:fs';
+import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { CheckpointError } from './checkpoint-error.js';
+
+const [writeAt, flush, closeFile] = [promisify(write), promisify(fsync), promisify(close)];
 
 const pending = new Set<string>();
 let watching = false;
@@ -20,7 +23,9 @@ function track(path: string): void {
 }
 
 export class AtomicFile {
-  private constructor(readonly path: string, private readonly target: string, private readonly temporary: string, private readonly handle: FileHandle) {}
+  private isOpen = true;
+
+  private constructor(readonly path: string, private readonly target: string, private readonly temporary: string, private readonly descriptor: number) {}
 
   /**
    * Replaces what `path` names (a link's target, with the permissions it has), or makes it. `mode`: its permissions, as for
@@ -32,9 +37,10 @@ export class AtomicFile {
       const info = await stat(target).catch(() => undefined);
       if (info !== undefined && !info.isFile()) throw Object.assign(new Error(), { code: info.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
       const temporary = `${target}.tmp.${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
-      const handle = await open(temporary, 'wx', mode ?? (info === undefined ? 0o666 : info.mode & 0o777));
+      // Made at once: what waits for its turn would still make the file after an interrupt has removed it.
+      const descriptor = openSync(temporary, 'wx', mode ?? (info === undefined ? 0o666 : info.mode & 0o777));
       track(temporary);
-      return new AtomicFile(path, target, temporary, handle);
+      return new AtomicFile(path, target, temporary, descriptor);
     } catch (error) {
       throw cannotWrite(path, error);
     }
@@ -43,7 +49,7 @@ export class AtomicFile {
   async write(data: Uint8Array, position: number): Promise<void> {
     try {
       for (let done = 0; done < data.length;) {
-        const { bytesWritten } = await this.handle.write(data, done, Math.min(data.length - done, 1 << 30), position + done);
+        const { bytesWritten } = await writeAt(this.descriptor, data, done, Math.min(data.length - done, 1 << 30), position + done);
         done += bytesWritten;
       }
     } catch (error) {
@@ -53,8 +59,8 @@ export class AtomicFile {
 
   async commit(): Promise<void> {
     try {
-      await this.handle.sync();
-      await this.handle.close();
+      await flush(this.descriptor);
+      await this.close();
       await rename(this.temporary, this.target);
     } catch (error) {
       throw cannotWrite(this.path, error);
@@ -62,8 +68,15 @@ export class AtomicFile {
     pending.delete(this.temporary);
   }
 
+  /** Once: a number that was closed may already be another file's. */
+  private async close(): Promise<void> {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    await closeFile(this.descriptor);
+  }
+
   async discard(): Promise<void> {
-    await this.handle.close().catch(() => undefined);
+    await this.close().catch(() => undefined);
     await rm(this.temporary, { force: true });
     pending.delete(this.temporary);
   }

@@ -3,8 +3,8 @@
  * in groups along the last axis with a bf16 scale each. Everything else is copied byte for byte. The folder appears whole
  * or not at all; one stretch of one tensor is in memory at a time.
  */
-import { rmSync } from 'node:fs';
-import { copyFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdirSync, rmSync } from 'node:fs';
+import { copyFile, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeElements } from '../compiler/kernels/half.js';
 import { quantizeInt4 } from '../compiler/kernels/packing.js';
@@ -40,7 +40,7 @@ export async function quantizeCheckpoint(request: QuantizeRequest): Promise<Quan
   const discard = (): void => rmSync(temporary, { recursive: true, force: true });
   process.on('exit', discard);
   try {
-    await mkdir(temporary);
+    mkdirSync(temporary);
     const bytesAfter = await writeShards(request, temporary);
     await copyOthers(checkpoint, groups, config, temporary);
     await rename(temporary, output);

@@ -1,5 +1,6 @@
 /** Builds the native core as a Node addon, as a test program and as part of standalone programs, with the system's compiler alone. */
-import { mkdtemp, readFile, readdir, rename } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { readFile, readdir, rename } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { DeviceError } from '../device.js';
@@ -43,7 +44,7 @@ async function build(name: string, suffix: string, sources: readonly string[], o
   const path = join(root, 'build', `${name}-${key}${suffix}`);
   if (await exists(path)) return path;
   await buildFolder(dirname(path));
-  const work = await mkdtemp(join(dirname(path), `${name}-`));
+  const work = mkdtempSync(join(dirname(path), `${name}-`));
   return unfinished(work, async () => {
     const objects = sources.map((s) => join(work, `${s}.o`));
     const next = sources.entries();

@@ -1,7 +1,8 @@
 /** Generated sources -> shared objects, by the system's C++ compiler. Objects are kept by content, so that a plan compiles once. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { access, readFile, rename, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { access, readFile, rename } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,16 +53,24 @@ export async function compilerVersion(): Promise<string> {
 
 /** Runs the compiler; its messages become a DeviceError with the source's path. */
 export async function compileCpp(args: readonly string[], source: string): Promise<void> {
-  try {
-    const running = run(compilerName, [...args], { maxBuffer: 1 << 26 });
-    tied(running.child);
-    await running;
-  } catch (error) {
-    const text = String((error as { stderr?: string }).stderr ?? error).split('\n').slice(0, 12).join('\n');
-    if (/No space left on device|[Ff]ile size limit exceeded|File too large/.test(text)) throw new DeviceError('D39', `compiled kernels cannot be written: the disk is full (${source})`, 'make room, or set XDG_CACHE_HOME to a folder with space');
-    if (/Killed|out of memory|virtual memory exhausted/.test(text)) throw new DeviceError('D41', `${compilerName} ran out of memory on ${source}`, 'free some memory and run it again');
-    throw new DeviceError('D32', `${compilerName} rejects ${source}:\n${text}`, 'report this: generated code must compile');
-  }
+  const text = (await complaint(args))?.split('\n').slice(0, 12).join('\n');
+  if (text === undefined) return;
+  if (/No space left on device|[Ff]ile size limit exceeded|File too large/.test(text)) throw new DeviceError('D39', `compiled kernels cannot be written: the disk is full (${source})`, 'make room, or set XDG_CACHE_HOME to a folder with space');
+  if (/Killed|out of memory|virtual memory exhausted/.test(text)) throw new DeviceError('D41', `${compilerName} ran out of memory on ${source}`, 'free some memory and run it again');
+  throw new DeviceError('D32', `${compilerName} rejects ${source}:\n${text}`, 'report this: generated code must compile');
+}
+
+/** What the compiler says when it fails; undefined if it does not. */
+function complaint(args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    // The compiler is several programs: a group of their own can be ended as one.
+    const compiler = spawn(compilerName, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
+    tied(compiler);
+    let said = '';
+    compiler.stderr.setEncoding('utf8').on('data', (text: string) => { said += text; });
+    compiler.on('error', (error) => resolve(String(error)));
+    compiler.on('close', (status, signal) => resolve(status === 0 ? undefined : said || `it ended with ${signal ?? status}`));
+  });
 }
 
 export function digest(...parts: readonly (string | Uint8Array)[]): string {
@@ -104,7 +113,8 @@ async function buildOne(path: string, source: string, args: readonly string[]): 
   const text = path.replace(/\.\w+$/, '.cpp');
   const temporary = `${path}.${randomBytes(4).toString('hex')}`;
   await unfinished(`${temporary}.cpp`, async () => {
-    await writeFile(`${temporary}.cpp`, source);
+    // At once: a write that waits for its turn would still make the file after an interrupt has removed it.
+    writeFileSync(`${temporary}.cpp`, source);
     await rename(`${temporary}.cpp`, text);
   });
   await unfinished(temporary, async () => {

@@ -1,5 +1,6 @@
 /** Kernels and core linked into one program that needs neither Node nor a compiler. */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bundle } from '../../compiler/ir/plan.js';
@@ -13,7 +14,7 @@ import { unfinished } from './unfinished.js';
 export async function linkProgram(bundle: Bundle, level: Level): Promise<Uint8Array> {
   const { sources, symbols } = emitKernels(bundle, level);
   const [objects, core] = [await buildKernels(sources, level, 'object'), await buildStandaloneCore()];
-  const work = await mkdtemp(join(tmpdir(), 'firn-link-'));
+  const work = mkdtempSync(join(tmpdir(), 'firn-link-'));
   return unfinished(work, async () => {
     const [table, program] = [join(work, 'kernels.cc'), join(work, 'program')];
     await writeFile(table, kernelTable(bundle.plan.kernels.map((k) => k.name), symbols));

@@ -14,7 +14,7 @@ function watch(): void {
   if (watching) return;
   watching = true;
   process.on('exit', () => {
-    for (const compiler of compilers) compiler.kill('SIGTERM');
+    for (const compiler of compilers) endGroup(compiler);
     for (const path of files) rmSync(path, { recursive: true, force: true });
   });
 }
@@ -31,7 +31,15 @@ export async function unfinished<T>(path: string, make: () => Promise<T>): Promi
   }
 }
 
-/** Ends the compiler with this process. */
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGTERM');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Ends the compiler, which leads a process group, with this process. */
 export function tied(compiler: ChildProcess): void {
   watch();
   compilers.add(compiler);
